@@ -1,0 +1,162 @@
+"""The command `yinzi evaluate`: accuracy and speed on evaluation sets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from yinzi.cli import loading
+from yinzi.cli.loading import ArtifactOption
+from yinzi.cli.running import DebugOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from yinzi.evaluation import FilesReport, SetReport
+    from yinzi.evaluation.bootstrap import Estimate
+
+__all__ = ["EXAMPLES", "Form", "evaluate"]
+
+EXAMPLES = """Example:
+
+$ yinzi evaluate hsk.tsv tatoeba.tsv --input-form unsegmented"""
+
+_HEADINGS = {"miu_accuracy@1": "MIU@1", "miu_accuracy@5": "MIU@5", "character_accuracy": "CA"}
+
+
+class Form(str, Enum):
+    """How the rows are typed; the names of `yinzi.evaluation.InputForm`.
+
+    Kept here as well because importing the evaluation loads numpy, which `--help` can do without.
+    """
+
+    SEGMENTED = "segmented"
+    UNSEGMENTED = "unsegmented"
+    INITIALS = "initials"
+    MIXED = "mixed"
+
+
+def evaluate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="TSV",
+            help="Sets: id, hanzi, pinyin with blanks, text before it.",
+            show_default=False,
+        ),
+    ],
+    *,
+    form: Annotated[
+        Form, typer.Option("--input-form", help="How the pinyin is typed.")
+    ] = Form.SEGMENTED,
+    with_left_context: Annotated[
+        bool,
+        typer.Option(
+            "--with-left-context",
+            help="Tell the converter the text before each row.",
+            show_default=False,
+        ),
+    ] = False,
+    n_best: Annotated[
+        int, typer.Option("--n-best", "-n", min=5, help="Candidates to ask for.")
+    ] = 5,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Rows to take of each file.", show_default=False),
+    ] = None,
+    slices: Annotated[
+        bool,
+        typer.Option("--slices", help="Show parts of each set too.", show_default=False),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the whole report as JSON.", show_default=False),
+    ] = False,
+    artifact: ArtifactOption = "base",
+    debug: DebugOption = False,
+) -> None:
+    """Measure accuracy and speed on sets of rows.
+
+    Prints, with 95 % intervals, MIU accuracy (share of rows that are right as a whole among the
+    first 1 and 5 candidates) and CA (share of hanzi right in the first candidate), then speed.
+    """
+    from yinzi.evaluation import EvaluationOptions, InputForm, evaluate_files
+
+    options = EvaluationOptions(
+        input_form=InputForm(form.value), use_left_context=with_left_context, n_best=n_best
+    )
+    report = evaluate_files(loading.load_converter(artifact), files, options, limit=limit)
+    if as_json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        print_report(report, with_slices=slices)
+    for part in report.sets:
+        _warn(part)
+
+
+def print_report(report: FilesReport, *, with_slices: bool) -> None:
+    """Print a report as a table, and one for the slices of each set if wanted."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)
+
+    def new_table(title: str, first: str, *more: str) -> Table:
+        table = Table(title=title, title_justify="left", title_style="bold")
+        table.add_column(first, overflow="fold")
+        for column in ("rows", *_HEADINGS.values(), *more):
+            table.add_column(column, justify="right")
+        return table
+
+    form = report.sets[0].input_form.value
+    context = "with" if report.sets[0].use_left_context else "without"
+    speed = ("lines/s", "p50 ms", "p95 ms", "p99 ms")
+    table = new_table(f"{form} input, {context} left context", "set", *speed)
+    for part in report.sets:
+        times: tuple[str, ...] = ("", "", "")
+        if part.latency is not None:
+            latency = part.latency
+            times = tuple(f"{ms:.1f}" for ms in (latency.p50_ms, latency.p95_ms, latency.p99_ms))
+        table.add_row(
+            part.name,
+            str(part.n_rows),
+            *_metric_cells(part.metrics),
+            f"{part.lines_per_second:.0f}",
+            *times,
+        )
+    if len(report.sets) > 1:
+        table.add_section()
+        means = (f"{report.mean[name]:.3f}" for name in _HEADINGS)
+        table.add_row("mean", str(sum(part.n_rows for part in report.sets)), *means)
+    console.print(table)
+    if with_slices:
+        for part in report.sets:
+            table = new_table(f"slices of {part.name}", "slice")
+            for name, rows in part.slices.items():
+                table.add_row(name, str(rows.n_rows), *_metric_cells(rows.metrics))
+            console.print(table)
+
+
+def _metric_cells(metrics: Mapping[str, Estimate]) -> list[str]:
+    estimates = (metrics[name] for name in _HEADINGS)
+    return [f"{e.value:.3f} ({e.low:.3f}–{e.high:.3f})" for e in estimates]
+
+
+def _warn(part: SetReport) -> None:
+    if part.n_misaligned:
+        print(
+            f"{part.name}: {part.n_misaligned} rows have not one syllable for each hanzi",
+            file=sys.stderr,
+        )
+    if part.n_batch_differences:
+        print(
+            f"{part.name}: {part.n_batch_differences} rows differ between single and batch "
+            "conversion; this is a bug, please report it",
+            file=sys.stderr,
+        )

@@ -1,0 +1,27 @@
+"""Load the converter for a command: one place for the option and for tests to put in another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from yinzi.converter import Converter
+
+__all__ = ["ArtifactOption", "load_converter"]
+
+ArtifactOption = Annotated[
+    str, typer.Option("--artifact", metavar="NAME|PATH", help="Artifact to use.")
+]
+
+
+def load_converter(artifact: str) -> Converter:
+    """Return the converter of an artifact, given by name or path.
+
+    Raises:
+        ArtifactError: The artifact is missing or damaged.
+    """
+    import yinzi  # loads numpy, which `--help` does not need
+
+    return yinzi.load(artifact)

@@ -1,0 +1,18 @@
+"""Turn syllable graphs into lattices of words, and search them for the likeliest texts."""
+
+from __future__ import annotations
+
+from yinzi.decoding.beam import BeamOptions
+from yinzi.decoding.decoder import Decoder, DecoderOptions, PrefixWord
+from yinzi.decoding.lattice import LatticeOptions
+from yinzi.decoding.result import Decoding, Hypothesis
+
+__all__ = [
+    "BeamOptions",
+    "Decoder",
+    "DecoderOptions",
+    "Decoding",
+    "Hypothesis",
+    "LatticeOptions",
+    "PrefixWord",
+]

@@ -1,0 +1,216 @@
+"""Search a lattice for its likeliest texts: a beam per position, all lines of a batch in step.
+
+A hypothesis is a text up to a position with its last two words. At each position every word that
+ends there is joined to every hypothesis where it starts, [n_words, beam_width] at a time; the best
+of different texts stay. Two ways to cut one text into words are one candidate: the better counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yinzi.decoding.lattice import Lattice
+from yinzi.decoding.text_hash import TextHash
+from yinzi.errors import ConfigError
+from yinzi.language_model import Contexts, LanguageModel
+from yinzi.lexicon import ragged_arange
+
+__all__ = ["Beam", "BeamOptions", "search"]
+
+_SPARE: Final = 3
+"""Joined hypotheses looked at per place in the beam, before equal texts are merged."""
+
+
+@dataclass(frozen=True)
+class BeamOptions:
+    """How wide to search.
+
+    Attributes:
+        beam_width: hypotheses kept at each position, 1 to 1000.
+        word_logprob: natural log added for every word; below 0 prefers fewer, longer words.
+        end_logprob_weight: weight ≥ 0 of the sentence end behind the last word; the unit of
+            input is often, but not always, followed by punctuation.
+    """
+
+    beam_width: int = 20
+    word_logprob: float = 0.0
+    end_logprob_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.beam_width <= 1000:
+            raise ConfigError(f"beam_width is {self.beam_width}: expected 1 to 1000")
+
+
+@dataclass
+class Beam:
+    """Hypotheses by position; all arrays [n_positions, beam_width], the best first.
+
+    Attributes:
+        logprob: float32, natural log, -inf for an empty place.
+        first: int32, the last word but one, -1 for none.
+        second: int32, the last word.
+        text_hash: uint64, equal for equal texts.
+        node: int32, lattice node of the last word, counted from `node_base`.
+        back: int32, place of the hypothesis before, ``position * beam_width + place``.
+        contexts: what the language model knows of the last two words.
+    """
+
+    logprob: NDArray[np.float32]
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    text_hash: NDArray[np.uint64]
+    node: NDArray[np.int32]
+    back: NDArray[np.int32]
+    contexts: Contexts
+
+    @classmethod
+    def empty(cls, n_positions: int, beam_width: int) -> Beam:
+        """Make room for hypotheses."""
+        shape = (n_positions, beam_width)
+        return cls(
+            np.full(shape, -np.inf, dtype=np.float32),
+            np.full(shape, -1, dtype=np.int32),
+            np.zeros(shape, dtype=np.int32),
+            np.zeros(shape, dtype=np.uint64),
+            np.full(shape, -1, dtype=np.int32),
+            np.full(shape, -1, dtype=np.int32),
+            Contexts.empty(shape),
+        )
+
+    def start(self, position: int, first: int, second: int, language_model: LanguageModel) -> None:
+        """Put the one hypothesis that has read nothing at a position."""
+        self.logprob[position, 0] = 0.0
+        self.first[position] = first
+        self.second[position] = second
+        self.contexts[position] = language_model.contexts(
+            self.first[position], self.second[position]
+        )
+
+    def copy_positions(self, other: Beam, n_positions: int) -> None:
+        """Take over the first positions of another beam."""
+        for name in ("logprob", "first", "second", "text_hash", "node", "back", "contexts"):
+            getattr(self, name)[:n_positions] = getattr(other, name)[:n_positions]
+
+    def path(self, position: int, place: int) -> list[int]:
+        """Follow a hypothesis back: its lattice nodes in order."""
+        nodes: list[int] = []
+        width = self.logprob.shape[1]
+        while self.back[position, place] >= 0:
+            nodes.append(int(self.node[position, place]))
+            position, place = divmod(int(self.back[position, place]), width)
+        return nodes[::-1]
+
+
+def search(
+    lattice: Lattice,
+    beam: Beam,
+    language_model: LanguageModel,
+    text_hash: TextHash,
+    *,
+    options: BeamOptions,
+    first_position: int = 0,
+    node_base: int = 0,
+) -> None:
+    """Fill the beam at every position where words of the lattice end.
+
+    Args:
+        lattice: words of one or more lines.
+        beam: start hypotheses are in place; filled here.
+        language_model: scores words after words.
+        text_hash: tells equal texts.
+        options: width and weights.
+        first_position: positions before it are filled already.
+        node_base: added to the node numbers written into the beam.
+    """
+    n_positions = int(lattice.offsets[-1])
+    node_first = np.searchsorted(lattice.end, np.arange(n_positions + 1))
+    position = np.flatnonzero(np.diff(node_first))
+    position = position[position >= first_position]
+    line = np.searchsorted(lattice.offsets, position, side="right") - 1
+    # Step t takes the t-th position of every line that has one.
+    step = np.arange(len(position)) - np.searchsorted(line, line)
+    order = np.argsort(step, kind="stable")
+    bounds = np.searchsorted(step[order], np.arange(step.max(initial=-1) + 2))
+    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        _advance(
+            lattice,
+            beam,
+            language_model,
+            text_hash,
+            position[order[low:high]],
+            node_first,
+            options,
+            node_base,
+        )
+
+
+def _advance(
+    lattice: Lattice,
+    beam: Beam,
+    language_model: LanguageModel,
+    text_hash: TextHash,
+    positions: NDArray[np.int64],
+    node_first: NDArray[np.int64],
+    options: BeamOptions,
+    node_base: int,
+) -> None:
+    """Fill the beam at one position of each line."""
+    width = options.beam_width
+    nodes, _ = ragged_arange(node_first[positions], np.diff(node_first)[positions])
+    n_nodes = np.diff(node_first)[positions]
+    starts = lattice.start[nodes]
+    total = language_model.logprobs_after(beam.contexts, lattice.word[nodes], starts)
+    total += beam.logprob[starts]
+    total += (lattice.logprob[nodes] + np.float32(options.word_logprob))[:, None]
+    flat = total.ravel()
+    n_spare = _SPARE * width
+    best = np.zeros((len(positions), n_spare), dtype=np.int64)
+    best_logprob = np.full((len(positions), n_spare), -np.inf, dtype=np.float32)
+    ends = np.cumsum(n_nodes) * width
+    for row, end in enumerate(ends.tolist()):
+        first = end - int(n_nodes[row]) * width
+        here = flat[first:end]
+        if len(here) > n_spare:
+            top = np.argpartition(here, len(here) - n_spare)[len(here) - n_spare :]
+        else:
+            top = np.arange(len(here))
+        # Ties go to the earlier node, whatever the partition left first.
+        top = top[np.lexsort((top, -here[top]))]
+        best[row, : len(top)] = top + first
+        best_logprob[row, : len(top)] = here[top]
+    node_row, place = np.divmod(best, width)
+    node = nodes[node_row]  # [n_lines, n_spare]
+    before = (lattice.start[node], place)
+    hashes = text_hash.extend(beam.text_hash[before], lattice.word[node])
+    if lattice.is_literal[nodes].any():
+        literal = lattice.is_literal[node]
+        hashes[literal] = text_hash.extend_literal(
+            beam.text_hash[before][literal], lattice.start[node][literal]
+        )
+    kept = best_logprob > -np.inf
+    equal = hashes[:, :, None] == hashes[:, None, :]
+    kept &= ~np.tril(equal, -1).any(axis=2)
+    slot = np.cumsum(kept, axis=1) - 1
+    kept &= slot < width
+    row, column = np.nonzero(kept)
+    at = (positions[row], slot[row, column])
+    chosen = node[row, column]
+    before = (before[0][row, column], before[1][row, column])
+    beam.logprob[at] = best_logprob[row, column]
+    beam.first[at] = beam.second[before]
+    beam.second[at] = lattice.word[chosen]
+    if lattice.is_literal[nodes].any():
+        literal = lattice.is_literal[chosen]
+        literal_at = (at[0][literal], at[1][literal])
+        beam.first[literal_at] = lattice.literal_context[chosen[literal], 0]
+        beam.second[literal_at] = lattice.literal_context[chosen[literal], 1]
+    beam.text_hash[at] = hashes[row, column]
+    beam.node[at] = chosen + node_base
+    beam.back[at] = before[0] * width + before[1]
+    beam.contexts[positions] = language_model.contexts(
+        beam.first[positions], beam.second[positions]
+    )

@@ -1,0 +1,24 @@
+"""Measure how well and how fast a converter works; definitions are in docs/metrics.md."""
+
+from __future__ import annotations
+
+from yinzi.evaluation.bootstrap import PairedComparison, compare_outcomes
+from yinzi.evaluation.errors import EvaluationError
+from yinzi.evaluation.inputs import InputForm
+from yinzi.evaluation.measurement import EvaluationOptions, evaluate, evaluate_files
+from yinzi.evaluation.reports import FilesReport, SetReport
+from yinzi.evaluation.rows import Row, read_rows
+
+__all__ = [
+    "EvaluationError",
+    "EvaluationOptions",
+    "FilesReport",
+    "InputForm",
+    "PairedComparison",
+    "Row",
+    "SetReport",
+    "compare_outcomes",
+    "evaluate",
+    "evaluate_files",
+    "read_rows",
+]

@@ -1,0 +1,209 @@
+"""Cut a typed line into stretches of pinyin letters and literal runs.
+
+Rules, in the order they apply:
+
+1. A word is a longest run of pinyin letters: a to z, ü and ê, with or without tone marks, composed
+   or not. `u:` is ü after n and l, and after j, q, x and y where `e`, `a`, `n` or a tone digit
+   follows. A letter with marks that pinyin does not have (ä, ç) is literal.
+2. A word with upper case beyond its first letter (`NIHAO`, `iPhone`) is pinyin only if it splits
+   into full syllables; else the whole word is literal.
+3. A digit 0 to 5 directly after a full syllable without a tone mark is its tone and ends the
+   stretch. Not so if another digit, or a point and a digit, follow: that is a number (`mai100`,
+   `yao3.5`). m, n, ng, hm and hng take a digit only where they are the whole stretch.
+4. White space and apostrophes (' and ’) between letters are borders of zero width. The positions of
+   a span reach over the borders that follow it, so that spans re-join to the input.
+5. Everything else is literal. Literal runs with nothing but borders between them are one run;
+   apostrophes next to a literal belong to it (‘引’ keeps its quotes), white space before it belongs
+   to the letters before it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from yinzi.pinyin.inventory import INTERJECTIONS, SYLLABLES, respell
+from yinzi.pinyin.letters import COMBINING_CLASS, LETTER_CLASS, read_letter
+
+__all__ = ["MAX_SYLLABLE_LETTERS", "Span", "Stretch", "read_spans"]
+
+_UNIT = f"[{LETTER_CLASS}][{COMBINING_CLASS}]*"
+_COLON = "(?<=[nlNL][uU]):|(?<=[jqxyJQXY][uU]):(?=[eanEAN0-5])"
+_TOKEN = re.compile(
+    rf"(?P<word>(?:{_UNIT}|{_COLON})+)|(?P<border>[\s'’]+)|(?P<other>[^{LETTER_CLASS}\s'’]+)"
+)
+_LETTER = re.compile(f"{_UNIT}:?")  # inside a word, where every colon is part of u:
+_TONE_DIGIT = re.compile(r"[0-5](?!\.?[0-9]|[\ufe0f\u20e3])")  # the last two make it a keycap
+_APOSTROPHES = "'’"
+
+_FULL = frozenset(SYLLABLES) - INTERJECTIONS
+MAX_SYLLABLE_LETTERS: int = max(map(len, SYLLABLES))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Letters with no border inside: what syllables are looked for in.
+
+    Attributes:
+        letters: bare letters, lower case, ü as `v`.
+        tones: tone mark of every letter, 0 for none; empty if no letter has one.
+        final_tone: the tone digit after the last letter as a tone 1 to 5, 0 for none.
+        is_tail: nothing, or a literal, follows: the typist may not have finished the last syllable.
+    """
+
+    letters: str
+    tones: tuple[int, ...] = ()
+    final_tone: int = 0
+    is_tail: bool = False
+
+
+class Span(NamedTuple):
+    """A stretch, or a literal run where `stretch` is None.
+
+    `positions` says where every letter starts in the text, and last where the span ends, tone digit
+    and borders included. A literal has its start and end only.
+    """
+
+    positions: tuple[int, ...]
+    stretch: Stretch | None
+
+
+class _Piece(NamedTuple):
+    """A part of the text before borders are given to their neighbours; no letters means literal."""
+
+    positions: tuple[int, ...]
+    letters: str = ""
+    tones: tuple[int, ...] = ()
+    final_tone: int = 0
+    is_border: bool = False
+
+
+def read_spans(text: str) -> tuple[int, list[Span]]:
+    """Return where the first span starts, and all spans from left to right.
+
+    Borders before the first span belong to none; a text of borders only starts at its end.
+
+    >>> start, spans = read_spans(" mai3 piao，OK")
+    >>> start, [span.stretch.letters if span.stretch else span.positions for span in spans]
+    (1, ['mai', 'piao', (10, 13)])
+    """
+    pieces = _give_borders(_read_pieces(text), text)
+    if not pieces:
+        return len(text), []
+    spans = []
+    for index, piece in enumerate(pieces):
+        is_last = index + 1 == len(pieces)
+        end = len(text) if is_last else pieces[index + 1].positions[0]
+        stretch = None
+        if piece.letters:
+            is_tail = is_last or not pieces[index + 1].letters
+            stretch = Stretch(piece.letters, piece.tones, piece.final_tone, is_tail)
+        spans.append(Span((*piece.positions[:-1], end), stretch))
+    return pieces[0].positions[0], spans
+
+
+def _read_pieces(text: str) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    for token in _TOKEN.finditer(text):
+        start, end = token.span()
+        if token.lastgroup == "word":
+            pieces.extend(_read_word(token.group(), start))
+        elif token.lastgroup == "border":
+            pieces.append(_Piece((start, end), is_border=True))
+        else:
+            before = pieces[-1] if pieces else None
+            if before and _TONE_DIGIT.match(text, start) and _takes_digit(before):
+                positions = (*before.positions[:-1], start + 1)
+                tone = int(text[start]) or 5
+                pieces[-1] = before._replace(positions=positions, final_tone=tone)
+                start += 1
+            if start < end:
+                pieces.append(_Piece((start, end)))
+    return pieces
+
+
+def _read_word(word: str, start: int) -> list[_Piece]:
+    """Read one run of letters; it is one piece unless some letters in it are not pinyin."""
+    end = start + len(word)
+    if word.isascii() and word.islower() and ":" not in word:
+        return [_Piece(tuple(range(start, end + 1)), word)]
+    units = [match.span() for match in _LETTER.finditer(word)]
+    bare: list[tuple[str, int] | None] = []
+    for low, high in units:
+        read = read_letter(word[low:high].rstrip(":"))
+        bare.append(("v", 0) if word[high - 1] == ":" and read else read)
+    if any(word[low].isupper() for low, _ in units[1:]) and not _is_all_full(
+        "".join(read[0] if read else "?" for read in bare)
+    ):
+        return [_Piece((start, end))]
+    pieces: list[_Piece] = []
+    run: list[int] = []  # indices of neighbouring pinyin letters
+    for index, read in enumerate([*bare, None]):
+        if read is not None:
+            run.append(index)
+            continue
+        if run:
+            letters = "".join(found[0] for i in run if (found := bare[i]))
+            tones = tuple(found[1] for i in run if (found := bare[i]))
+            positions = (*(start + units[i][0] for i in run), start + units[run[-1]][1])
+            pieces.append(_Piece(positions, letters, tones if any(tones) else ()))
+            run = []
+        if index < len(bare):
+            pieces.append(_Piece((start + units[index][0], start + units[index][1])))
+    return pieces
+
+
+def _is_all_full(letters: str) -> bool:
+    """Tell whether the letters split into full syllables with nothing left."""
+    reachable = [True] + [False] * len(letters)
+    for end in range(1, len(letters) + 1):
+        for first in range(max(0, end - MAX_SYLLABLE_LETTERS), end):
+            if reachable[first] and respell(letters[first:end]) in _FULL:
+                reachable[end] = True
+                break
+    return reachable[-1]
+
+
+def _takes_digit(piece: _Piece) -> bool:
+    """Tell whether a full syllable ends the piece, and none that ends there has a tone mark."""
+    letters, tones = piece.letters, piece.tones
+    if letters in INTERJECTIONS and not tones:
+        return True
+    is_found = False
+    for length in range(1, min(MAX_SYLLABLE_LETTERS, len(letters)) + 1):
+        if respell(letters[-length:]) in _FULL:
+            if any(tones[-length:]):
+                return False
+            is_found = True
+    return is_found
+
+
+def _give_borders(pieces: list[_Piece], text: str) -> list[_Piece]:
+    """Return the pieces without borders, literals with the apostrophes and blanks they own."""
+    kept: list[_Piece] = []
+    literal_start = -1  # where a literal that the next piece may continue starts
+    for index, piece in enumerate(pieces):
+        start, end = piece.positions[0], piece.positions[-1]
+        if piece.is_border:
+            follows_literal = bool(kept) and not kept[-1].letters
+            before_literal = index + 1 < len(pieces) and not pieces[index + 1].letters
+            blank = text[start:end]
+            if follows_literal and before_literal:
+                kept[-1] = _Piece((kept[-1].positions[0], end))
+            elif follows_literal:
+                quotes = max(blank.rfind(quote) for quote in _APOSTROPHES) + 1
+                kept[-1] = _Piece((kept[-1].positions[0], start + quotes))
+            elif before_literal:
+                quotes = min(
+                    (i for i, char in enumerate(blank) if char in _APOSTROPHES), default=-1
+                )
+                literal_start = start + quotes if quotes >= 0 else -1
+        elif piece.letters:
+            kept.append(piece)
+        elif kept and not kept[-1].letters:
+            kept[-1] = _Piece((kept[-1].positions[0], end))
+        else:
+            kept.append(_Piece((literal_start if literal_start >= 0 else start, end)))
+            literal_start = -1
+    return kept

@@ -1,0 +1,1 @@
+"""Offer the workshop's stages on the command line."""

@@ -1,0 +1,72 @@
+"""Run `yinzi` with a converter that answers at once with made-up candidates.
+
+The command line is tested for what it reads, writes and says; what is converted does not matter.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+from yinzi.cli import loading
+from yinzi.cli.main import main
+from yinzi.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class FakeCandidate:
+    text: str
+    logprob: float
+    start: int
+    end: int
+    syllables: tuple[str, ...]
+
+
+class FakeConverter:
+    """Answer `ni` with `<ni>`, `<ni>2`, `<ni>3`, …; an empty line with nothing."""
+
+    def convert_batch(
+        self, lines: Sequence[str], *, left_contexts: Sequence[str] | None = None, n_best: int = 5
+    ) -> list[list[FakeCandidate]]:
+        if "break" in lines:
+            raise ZeroDivisionError("broken on purpose")
+        contexts = left_contexts or [""] * len(lines)
+        return [
+            [
+                FakeCandidate(
+                    f"{context}<{line}>{rank if rank > 1 else ''}",
+                    -1.5 * rank,
+                    0,
+                    len(line),
+                    tuple(line.split()),
+                )
+                for rank in range(1, n_best + 1)
+                if line
+            ]
+            for line, context in zip(lines, contexts, strict=True)
+        ]
+
+    def annotate(self, text: str) -> list[tuple[str, SimpleNamespace | None]]:
+        """Read every hanzi as hao3."""
+        return [(char, FAKE_SYLLABLE if "\u4e00" <= char <= "\u9fff" else None) for char in text]
+
+
+FAKE_SYLLABLE = SimpleNamespace(
+    to_marks=lambda: "hǎo", to_digits=lambda: "hao3", to_zhuyin=lambda: "ㄏㄠˇ"
+)
+
+
+def load_fake(artifact: str) -> FakeConverter:
+    if artifact != "base":
+        raise ArtifactError(f"no artifact {artifact!r}")
+    return FakeConverter()
+
+
+if __name__ == "__main__":
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "load_converter", load_fake)
+        main(sys.argv[1:])

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from yinzi.cli.evaluate import Form
+from yinzi.evaluation import InputForm
+
+Yinzi = Callable[..., "tuple[int, str, str]"]
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> list[str]:
+    """Return two sets; the fake converter gets the first row of the first right."""
+    first, second = tmp_path / "first.tsv", tmp_path / "second.tsv"
+    first.write_text("a.0\t<ni>\tni\t\na.1\t好\thao\t你\n", encoding="utf-8")
+    second.write_text("b.0\t好\thao\t\n", encoding="utf-8")
+    return [str(first), str(second)]
+
+
+def test_forms_are_those_of_the_evaluation() -> None:
+    assert [form.value for form in Form] == [form.value for form in InputForm]
+
+
+def test_evaluate_prints_a_table(yinzi: Yinzi, sets: list[str]) -> None:
+    status, out, err = yinzi("evaluate", *sets)
+    assert status == 0
+    assert "segmented input, without left context" in out
+    assert "first" in out
+    assert "0.500 (" in out
+    assert "mean" in out
+    assert "first: 1 rows have not one syllable for each hanzi" in err
+
+
+def test_evaluate_prints_slices(yinzi: Yinzi, sets: list[str]) -> None:
+    _, out, _ = yinzi("evaluate", "--slices", *sets)
+    assert "slices of first" in out
+    assert "slices of second" in out
+
+
+def test_evaluate_prints_json(yinzi: Yinzi, sets: list[str]) -> None:
+    arguments = ["--json", "--input-form", "initials", "--limit", "1", "--with-left-context"]
+    status, out, _ = yinzi("evaluate", *arguments, sets[0])
+    assert status == 0
+    (report,) = json.loads(out)["sets"]
+    assert report["name"] == "first"
+    assert report["n_rows"] == 1
+    assert report["input_form"] == "initials"
+    assert report["use_left_context"] is True
+
+
+def test_evaluate_needs_a_file(yinzi: Yinzi) -> None:
+    assert yinzi("evaluate")[0] == 2
