@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from yinzi.artifact import Artifact
-from yinzi.decoding import Decoder, DecoderOptions, Decoding
-from yinzi.errors import ArtifactError, ConfigError
+from yinzi.decoding import Decoder, DecoderOptions, Decoding, is_long
+from yinzi.errors import ArtifactError, ConfigError, LexiconError
 from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon
 from yinzi.pinyin import SYLLABLES, Syllable, SyllableGraph, parse_syllable
@@ -55,16 +55,15 @@ class Converter:
 
     def __init__(self, artifact: Artifact, *, options: DecoderOptions | None = None) -> None:
         self.artifact = artifact
-        parameters = artifact.manifest.parameters
         try:
             lexicon = Lexicon(artifact.arrays("lexicon"))
-        except (KeyError, IndexError, ValueError) as error:
+        except LexiconError as error:
             raise ArtifactError(
-                f"artifact {artifact.manifest.name!r}: the lexicon's tables do not fit together "
-                f"({error}); the artifact is damaged or edited, fetch it again"
+                f"artifact {artifact.manifest.name!r}: lexicon: {error}; "
+                "the artifact is damaged or edited, fetch it again"
             ) from error
         language_model = LanguageModel(
-            artifact.arrays("language_model"), parameters.get("language_model", {})
+            artifact.arrays("language_model"), _table(artifact, "language_model")
         )
         if lexicon.n_words != language_model.n_words:
             raise ArtifactError(
@@ -73,7 +72,7 @@ class Converter:
             )
         if options is None:
             try:
-                options = DecoderOptions.from_parameters(parameters.get("decoder", {}))
+                options = DecoderOptions.from_parameters(_table(artifact, "decoder"))
             except (ConfigError, TypeError) as error:
                 raise ArtifactError(
                     f"artifact {artifact.manifest.name!r}: bad decoder parameters: {error}"
@@ -115,11 +114,14 @@ class Converter:
                 f"{len(left_contexts)} left contexts for {len(pinyin)} inputs: give one for each"
             )
         results: list[list[Candidate]] = [[] for _ in pinyin]
-        # Lines of similar length take similar steps.
+        # Lines of similar length take similar steps; long ones are searched in another way.
         order = sorted(range(len(pinyin)), key=lambda i: len(pinyin[i]))
         batch: list[int] = []
         n_characters = 0
         for index in order:
+            if batch and is_long(pinyin[index]) and not is_long(pinyin[batch[-1]]):
+                self._convert_lines(batch, pinyin, left_contexts, n_best, results)
+                batch, n_characters = [], 0
             batch.append(index)
             n_characters += len(pinyin[index]) + 1
             if n_characters >= BATCH_CHARACTERS:
@@ -172,10 +174,11 @@ class Converter:
         lexicon = self.decoder.lexicon
         for start, end in miu_spans(text):
             pairs += [(char, None) for char in text[position:start]]
+            position = start
             for word in self.decoder.segmenter.segment_run(text[start:end]).tolist():
                 if word == lexicon.n_words:
-                    pairs.append((text[start], None))
-                    start += 1
+                    pairs.append((text[position], None))
+                    position += 1
                     continue
                 hanzi = lexicon.text(word)
                 syllables = lexicon.main_reading(word)
@@ -183,8 +186,7 @@ class Converter:
                     (char, parse_syllable(f"{SYLLABLES[syllable]}{tone}"))
                     for char, (syllable, tone) in zip(hanzi, syllables, strict=True)
                 ]
-                start += len(hanzi)
-            position = end
+                position += len(hanzi)
         pairs += [(char, None) for char in text[position:]]
         return pairs
 
@@ -256,6 +258,17 @@ def _sentences(decoding: Decoding, line: int, n_best: int) -> list[Candidate]:
         )
         for hypothesis in decoding.hypotheses(line, n_best)
     ]
+
+
+def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:
+    """Return one table of the manifest's parameters; empty if it is not there."""
+    table = artifact.manifest.parameters.get(name, {})
+    if not isinstance(table, Mapping):
+        raise ArtifactError(
+            f"artifact {artifact.manifest.name!r}: parameters of the {name} are {table!r}, "
+            "expected a table; the manifest is damaged or edited, fetch the artifact again"
+        )
+    return table
 
 
 def _check_count(name: str, value: int) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.engines import BenchmarkError, Engine, run_engine
 
 from benchmarks import compare
+from benchmarks.engines import BenchmarkError, Engine, run_engine
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="starts processes the POSIX way")
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.engines import BenchmarkError
 
 from benchmarks import latency
+from benchmarks.engines import BenchmarkError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="starts processes the POSIX way")
 

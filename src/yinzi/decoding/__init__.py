@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from yinzi.decoding.beam import BeamOptions
-from yinzi.decoding.decoder import Decoder, DecoderOptions, PrefixWord
+from yinzi.decoding.decoder import Decoder, DecoderOptions, PrefixWord, is_long
 from yinzi.decoding.lattice import LatticeOptions
 from yinzi.decoding.result import Decoding, Hypothesis
 
@@ -15,4 +15,5 @@ __all__ = [
     "Hypothesis",
     "LatticeOptions",
     "PrefixWord",
+    "is_long",
 ]

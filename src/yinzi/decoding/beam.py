@@ -2,12 +2,16 @@
 
 A hypothesis is a text up to a position with its last two words. At each position every word that
 ends there is joined to every hypothesis where it starts, [n_words, beam_width] at a time; the best
-of different texts stay. Two ways to cut one text into words are one candidate: the better counts.
+stay. Two of the same text with the same last two words have the same future, so only the better one
+stays. Two ways to cut one text whose last words differ both stay, as the next word may turn the
+tables; they are merged when texts are read out. (Merging them here as well costs .0017 of MIU
+accuracy @1 on development sets, and an unlimited beam would not find the best text.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,7 +26,8 @@ from yinzi.lexicon import ragged_arange
 __all__ = ["Beam", "BeamOptions", "search"]
 
 _SPARE: Final = 3
-"""Joined hypotheses looked at per place in the beam, before equal texts are merged."""
+"""Joined hypotheses looked at per place in the beam, before equal ones are merged."""
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -128,40 +133,44 @@ def search(
     """
     n_positions = int(lattice.offsets[-1])
     node_first = np.searchsorted(lattice.end, np.arange(n_positions + 1))
-    position = np.flatnonzero(np.diff(node_first))
+    n_ending = np.diff(node_first)
+    position = np.flatnonzero(n_ending)
     position = position[position >= first_position]
     line = np.searchsorted(lattice.offsets, position, side="right") - 1
     # Step t takes the t-th position of every line that has one.
     step = np.arange(len(position)) - np.searchsorted(line, line)
     order = np.argsort(step, kind="stable")
     bounds = np.searchsorted(step[order], np.arange(step.max(initial=-1) + 2))
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds.tolist()):
         _advance(
-            lattice,
             beam,
-            language_model,
-            text_hash,
+            lattice,
             position[order[low:high]],
-            node_first,
-            options,
-            node_base,
+            language_model=language_model,
+            text_hash=text_hash,
+            node_first=node_first,
+            n_ending=n_ending,
+            options=options,
+            node_base=node_base,
         )
 
 
 def _advance(
-    lattice: Lattice,
     beam: Beam,
+    lattice: Lattice,
+    positions: NDArray[np.int64],
+    *,
     language_model: LanguageModel,
     text_hash: TextHash,
-    positions: NDArray[np.int64],
     node_first: NDArray[np.int64],
+    n_ending: NDArray[np.int64],
     options: BeamOptions,
     node_base: int,
 ) -> None:
     """Fill the beam at one position of each line."""
     width = options.beam_width
-    nodes, _ = ragged_arange(node_first[positions], np.diff(node_first)[positions])
-    n_nodes = np.diff(node_first)[positions]
+    n_nodes = n_ending[positions]
+    nodes, _ = ragged_arange(node_first[positions], n_nodes)
     starts = lattice.start[nodes]
     total = language_model.logprobs_after(beam.contexts, lattice.word[nodes], starts)
     total += beam.logprob[starts]
@@ -171,8 +180,8 @@ def _advance(
     best = np.zeros((len(positions), n_spare), dtype=np.int64)
     best_logprob = np.full((len(positions), n_spare), -np.inf, dtype=np.float32)
     ends = np.cumsum(n_nodes) * width
-    for row, end in enumerate(ends.tolist()):
-        first = end - int(n_nodes[row]) * width
+    for index, end in enumerate(ends.tolist()):
+        first = end - int(n_nodes[index]) * width
         here = flat[first:end]
         if len(here) > n_spare:
             top = np.argpartition(here, len(here) - n_spare)[len(here) - n_spare :]
@@ -180,19 +189,25 @@ def _advance(
             top = np.arange(len(here))
         # Ties go to the earlier node, whatever the partition left first.
         top = top[np.lexsort((top, -here[top]))]
-        best[row, : len(top)] = top + first
-        best_logprob[row, : len(top)] = here[top]
+        best[index, : len(top)] = top + first
+        best_logprob[index, : len(top)] = here[top]
     node_row, place = np.divmod(best, width)
     node = nodes[node_row]  # [n_lines, n_spare]
     before = (lattice.start[node], place)
-    hashes = text_hash.extend(beam.text_hash[before], lattice.word[node])
+    first_word, last_word = beam.second[before], lattice.word[node]
+    hashes = text_hash.extend(beam.text_hash[before], last_word)
     if lattice.is_literal[nodes].any():
         literal = lattice.is_literal[node]
         hashes[literal] = text_hash.extend_literal(
-            beam.text_hash[before][literal], lattice.start[node][literal]
+            beam.text_hash[before][literal],
+            lattice.start[node][literal],
+            lattice.end[node][literal],
         )
+        first_word[literal], last_word[literal] = lattice.literal_context[node[literal]].T
     kept = best_logprob > -np.inf
-    equal = hashes[:, :, None] == hashes[:, None, :]
+    state = (first_word.astype(np.uint64) << np.uint64(32)) ^ last_word.astype(np.uint64)
+    state ^= hashes * _MIX
+    equal = state[:, :, None] == state[:, None, :]
     kept &= ~np.tril(equal, -1).any(axis=2)
     slot = np.cumsum(kept, axis=1) - 1
     kept &= slot < width
@@ -201,13 +216,8 @@ def _advance(
     chosen = node[row, column]
     before = (before[0][row, column], before[1][row, column])
     beam.logprob[at] = best_logprob[row, column]
-    beam.first[at] = beam.second[before]
-    beam.second[at] = lattice.word[chosen]
-    if lattice.is_literal[nodes].any():
-        literal = lattice.is_literal[chosen]
-        literal_at = (at[0][literal], at[1][literal])
-        beam.first[literal_at] = lattice.literal_context[chosen[literal], 0]
-        beam.second[literal_at] = lattice.literal_context[chosen[literal], 1]
+    beam.first[at] = first_word[row, column]
+    beam.second[at] = last_word[row, column]
     beam.text_hash[at] = hashes[row, column]
     beam.node[at] = chosen + node_base
     beam.back[at] = before[0] * width + before[1]

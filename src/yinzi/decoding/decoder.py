@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yinzi.decoding.beam import Beam, BeamOptions, search
 from yinzi.decoding.lattice import Lattice, LatticeOptions, LiteralWords, build_lattice
@@ -15,15 +17,16 @@ from yinzi.decoding.text_hash import TextHash
 from yinzi.errors import ConfigError
 from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon, Segmenter
-from yinzi.pinyin import SYLLABLES, EdgeKind, GraphOptions, SyllableGraph
+from yinzi.pinyin import EdgeKind, GraphOptions, SyllableGraph
+from yinzi.pinyin.graph import GraphArrays
 from yinzi.text import is_hanzi, miu_spans
 
-__all__ = ["Decoder", "DecoderOptions", "PrefixWord"]
+__all__ = ["Decoder", "DecoderOptions", "PrefixWord", "is_long"]
 
 CONTEXT_HANZI = 32
 """Hanzi of left context that are segmented; only the last two words count."""
 LONG_INPUT = 400
-"""Characters from which the beam gets narrower, so that no input takes seconds."""
+"""Characters from which the search gets narrower, so that 10,000 letters take few seconds."""
 LONG_BEAM_WIDTH = 5
 
 
@@ -109,10 +112,13 @@ class Decoder:
         start, end = spans[-1]
         is_cut = end - start > CONTEXT_HANZI
         run = left_context[max(start, end - CONTEXT_HANZI) : end]
-        words = [-1 if is_cut else bos_id, *self.segmenter.segment_run(run).tolist()]
-        if self.lexicon.n_words in words[-2:]:  # a hanzi the lexicon lacks
-            return -1, bos_id if words[-1] == self.lexicon.n_words else words[-1]
-        return words[-2], words[-1]
+        unknown = self.lexicon.n_words  # what the segmenter gives for a hanzi the lexicon lacks
+        words = self.segmenter.segment_run(run).tolist()
+        if words[-1] == unknown:
+            return -1, bos_id
+        if len(words) == 1:
+            return -1 if is_cut else bos_id, words[0]
+        return -1 if words[-2] == unknown else words[-2], words[-1]
 
     def literal_words(self, graph: SyllableGraph) -> dict[int, LiteralWords]:
         """Tell what each literal of a graph is to the language model, by its start."""
@@ -133,12 +139,15 @@ class Decoder:
     ) -> Decoding:
         """Decode the graphs of one or more lines together.
 
+        Gives what decoding them one by one gives, but one long line narrows the search for all;
+        `is_long` tells which are.
+
         Args:
             graphs: one a line, at least one.
             contexts: the two words before each line, see `context_words`.
         """
         lattice = self._lattice(graphs)
-        options = self._beam_options(max(graph.n for graph in graphs))
+        options = self._beam_options(graphs)
         beam = Beam.empty(int(lattice.offsets[-1]), options.beam_width)
         for graph, offset, context in zip(graphs, lattice.offsets, contexts, strict=False):
             beam.start(int(offset) + graph.start, *context, self.language_model)
@@ -155,7 +164,7 @@ class Decoder:
             graph: the graph of the line now.
             context: the two words before the line.
         """
-        options = self._beam_options(graph.n)
+        options = self._beam_options([graph])
         old_graph = before.graphs[0]
         first_changed = _first_changed(old_graph, graph)
         if options != before.options or old_graph.start != graph.start or not first_changed:
@@ -189,17 +198,26 @@ class Decoder:
         words = lattice.word[spelled]
         first, second = (np.full(len(words), word, dtype=np.int32) for word in context)
         logprob = lattice.logprob[spelled] + self.language_model.logprobs(first, second, words)
-        found: dict[str, PrefixWord] = {}
-        for at in np.lexsort((-logprob, -lattice.end[spelled])):
-            text = self.lexicon.text(int(words[at]))
-            if text not in found:
-                path = self.lexicon.node_syllables(int(lattice.trie_node[spelled[at]]))
-                syllables = tuple(SYLLABLES[syllable] for syllable in path)
-                end = int(lattice.end[spelled[at]])
-                found[text] = PrefixWord(text, float(logprob[at]), end, syllables)
-            if len(found) == limit:
-                break
-        return list(found.values())
+        order = np.lexsort((-logprob, -lattice.end[spelled]))
+        found: dict[str, int] = {}
+        for text, at in zip(self.lexicon.texts(words[order]), order.tolist(), strict=True):
+            if len(found) < limit:
+                found.setdefault(text, at)
+        kept = spelled[list(found.values())]
+        rows = zip(
+            found.items(),
+            lattice.end[kept].tolist(),
+            lattice.trie_node[kept].tolist(),
+            strict=True,
+        )
+        return [
+            PrefixWord(text, float(logprob[at]), end, self.lexicon.spell(trie_node))
+            for (text, at), end, trie_node in rows
+        ]
+
+    @cached_property
+    def _best_below(self) -> NDArray[np.float32]:
+        return self.lexicon.best_below(self._unigrams)
 
     def _lattice(
         self,
@@ -214,15 +232,30 @@ class Decoder:
             self._unigrams,
             options=self.options.lattice,
             literal_words=[self.literal_words(graph) for graph in graphs],
+            unreadable=LiteralWords(self.language_model.eos_id, (-1, self.language_model.bos_id)),
             first_position=first_position,
             only_start=only_start,
+            best_below=self._best_below if _any_long(graphs) else None,
         )
 
-    def _beam_options(self, n_characters: int) -> BeamOptions:
+    def _beam_options(self, graphs: Sequence[SyllableGraph]) -> BeamOptions:
         options = self.options.beam
-        if n_characters < LONG_INPUT:
+        if not _any_long(graphs):
             return options
         return replace(options, beam_width=min(options.beam_width, LONG_BEAM_WIDTH))
+
+
+def is_long(text: str) -> bool:
+    """Tell whether an input is so long that it is searched less widely.
+
+    >>> is_long("woyaomaijipiao"), is_long("n" * 10_000)
+    (False, True)
+    """
+    return len(text) >= LONG_INPUT
+
+
+def _any_long(graphs: Sequence[SyllableGraph]) -> bool:
+    return any(is_long(graph.text) for graph in graphs)
 
 
 def _first_changed(old: SyllableGraph, new: SyllableGraph) -> int:
@@ -232,8 +265,9 @@ def _first_changed(old: SyllableGraph, new: SyllableGraph) -> int:
     changed = n_equal + 1
     n_edges = min(len(old.arrays().end), len(new.arrays().end))
     differs = np.zeros(n_edges, dtype=np.bool_)
-    for mine, other in zip(old.arrays(), new.arrays(), strict=True):
-        differs |= mine[:n_edges] != other[:n_edges]
+    for name in GraphArrays._fields:
+        mine: NDArray[Any] = getattr(old.arrays(), name)
+        differs |= mine[:n_edges] != getattr(new.arrays(), name)[:n_edges]
     first = int(differs.argmax()) if differs.any() else n_edges
     for graph in (old, new):
         ends = graph.arrays().end

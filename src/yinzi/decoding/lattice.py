@@ -9,8 +9,8 @@ children of a trie node in such a range are one slice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from yinzi.pinyin import EdgeKind, SyllableGraph
 
 __all__ = ["Lattice", "LatticeOptions", "LiteralWords", "build_lattice"]
 
+_SYLLABLES_AT_ONCE: Final = 8_000
+"""Syllables that start at the positions walked from at once: bounds memory, not the result."""
+
 
 @dataclass(frozen=True)
 class LatticeOptions:
@@ -28,14 +31,22 @@ class LatticeOptions:
     Attributes:
         max_words: likeliest words kept between two positions by unigram probability and penalties;
             at least 1.
-        tone_logprob: penalty ≤ 0, natural log, for each hanzi whose tone differs from the typed one.
+        tone_logprob: penalty ≤ 0, natural log, for each hanzi whose tone is not the typed one.
         max_states: trie nodes kept a round for one start position, the cheapest first; bounds the
             work on long abbreviated input.
+        unreadable_logprob: penalty ≤ 0, natural log, for letters that no word of the lexicon can be
+            read from, such as a syllable without hanzi: they pass through.
+        long_logprob: in long input, abbreviated readings are followed only to words of at least
+            this unigram probability, natural log,
+        long_max_words: and at most so many of them are kept between two positions.
     """
 
     max_words: int = 48
     tone_logprob: float = -4.0
     max_states: int = 4000
+    unreadable_logprob: float = -30.0
+    long_logprob: float = -11.0
+    long_max_words: int = 12
 
 
 @dataclass(frozen=True)
@@ -81,15 +92,19 @@ class Lattice:
 
     def head(self, n_nodes: int) -> Lattice:
         """Return the lattice of the first nodes."""
-        return Lattice(*(array[:n_nodes] for array in self._columns()), self.offsets)
+        columns = {name: array[:n_nodes] for name, array in self._columns().items()}
+        return Lattice(**columns, offsets=self.offsets)
 
     def joined(self, later: Lattice) -> Lattice:
         """Return this lattice with the nodes of one that goes on behind it."""
-        pairs = zip(self._columns(), later._columns(), strict=True)
-        return Lattice(*(np.concatenate(pair) for pair in pairs), later.offsets)
+        of_later = later._columns()
+        columns = {
+            name: np.concatenate((array, of_later[name])) for name, array in self._columns().items()
+        }
+        return Lattice(**columns, offsets=later.offsets)
 
-    def _columns(self) -> list[NDArray[Any]]:
-        return [getattr(self, item.name) for item in fields(self) if item.name != "offsets"]
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return {name: array for name, array in vars(self).items() if name != "offsets"}
 
 
 def build_lattice(
@@ -99,8 +114,10 @@ def build_lattice(
     *,
     options: LatticeOptions,
     literal_words: Sequence[dict[int, LiteralWords]],
+    unreadable: LiteralWords,
     first_position: int = -1,
     only_start: int | None = None,
+    best_below: NDArray[np.float32] | None = None,
 ) -> Lattice:
     """Build the lattice of some graphs.
 
@@ -110,9 +127,11 @@ def build_lattice(
         unigram_logprobs: float32 [n_words or more], natural log; ranks words before the search.
         options: limits and penalties.
         literal_words: for each graph, the words of each literal edge by its start position.
+        unreadable: what letters that no word can be read from are to the language model.
         first_position: nodes that end at or before this position are left out; for one graph that
             grows while it is typed.
         only_start: leave out words that start elsewhere; for one graph.
+        best_below: for long input, `Lexicon.best_below` of the unigrams.
     """
     offsets = np.concatenate(([0], np.cumsum([graph.n + 1 for graph in graphs])))
     arrays = [graph.arrays() for graph in graphs]
@@ -136,15 +155,30 @@ def build_lattice(
         starts = starts[starts == only_start]
     elif first_position >= 0:
         starts = starts[starts >= _earliest_start(edges, first_position + 1)]
-    reached = _walk(edges, starts, lexicon, int(offsets[-1]), options)
-    spelled_nodes = _expand(reached, lexicon, unigram_logprobs, options)
-    keep = spelled_nodes.end > first_position
+    first_edge = np.searchsorted(edges.start, np.arange(int(offsets[-1]) + 1))
+    is_readable = np.ones(len(spelled), dtype=np.bool_)
+    parts = []
+    for part in _split(starts, edges, first_edge):
+        reached = _walk(
+            part, edges, first_edge, lexicon=lexicon, options=options, best_below=best_below
+        )
+        low, high = (first_edge[part[0]], first_edge[part[-1] + 1]) if len(part) else (0, 0)
+        is_readable[low:high] = _readable(edges, slice(low, high), reached, lexicon)
+        max_crowd = options.max_words if best_below is None else options.long_max_words
+        nodes = _expand(reached, lexicon, unigram_logprobs, options, max_crowd)
+        parts.append(nodes.take(nodes.end > first_position))
+    spelled_nodes = _Nodes.join(parts)
     words_of = {
         int(position + offset): words
         for offset, by_start in zip(offsets, literal_words, strict=False)
         for position, words in by_start.items()
     }
     literals = [words_of[int(position)] for position in start[literal_edges]]
+    if not is_readable.all():
+        missing = np.flatnonzero(~is_readable & (edges.end > first_position))
+        logprob[spelled[missing]] += np.float32(options.unreadable_logprob)
+        literal_edges = np.concatenate((literal_edges, spelled[missing]))
+        literals += [unreadable] * len(missing)
     literal_nodes = _Nodes(
         start[literal_edges].astype(np.int64),
         end[literal_edges].astype(np.int64),
@@ -154,7 +188,7 @@ def build_lattice(
         logprob[literal_edges],
     )
     contexts = np.array([literal.after for literal in literals], np.int32).reshape(-1, 2)
-    return _assemble(spelled_nodes.take(keep), literal_nodes, contexts, offsets)
+    return _assemble(spelled_nodes, literal_nodes, contexts, offsets)
 
 
 @dataclass(frozen=True)
@@ -183,6 +217,13 @@ class _Nodes:
     def take(self, at: NDArray[np.bool_]) -> _Nodes:
         return _Nodes(*(array[at] for array in vars(self).values()))
 
+    @classmethod
+    def join(cls, parts: Sequence[_Nodes]) -> _Nodes:
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
 
 @dataclass(frozen=True)
 class _States:
@@ -206,15 +247,25 @@ class _States:
         )
 
 
+def _split(
+    starts: NDArray[np.int64], edges: _Edges, first_edge: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """Cut the start positions into parts of bounded work; no word depends on two of them."""
+    before = np.concatenate(([0], np.cumsum(edges.hi - edges.lo)))
+    part = before[first_edge[starts]] // _SYLLABLES_AT_ONCE
+    return np.split(starts, np.flatnonzero(np.diff(part)) + 1)
+
+
 def _walk(
-    edges: _Edges,
     starts: NDArray[np.int64],
+    edges: _Edges,
+    first_edge: NDArray[np.int64],
+    *,
     lexicon: Lexicon,
-    n_positions: int,
     options: LatticeOptions,
+    best_below: NDArray[np.float32] | None,
 ) -> list[_States]:
     """Go down the trie from the start positions, one edge a round."""
-    first_edge = np.searchsorted(edges.start, np.arange(n_positions + 1))
     n_starts = len(starts)
     states = _States(
         starts.astype(np.int64),
@@ -243,10 +294,33 @@ def _walk(
             states.tones[owner] | (edges.tone[edge_index] << (3 * depth)),
             states.is_exact[owner] & (edges.hi[edge_index] - edges.lo[edge_index] == 1),
         )
+        if best_below is not None:
+            is_likely = best_below[states.trie_node] >= options.long_logprob
+            states = states.take(states.is_exact | is_likely)
         if len(states.start) > options.max_states:
             states = states.take(_cheapest(states, options.max_states))
         reached.append(states)
     return reached
+
+
+def _readable(
+    edges: _Edges, part: slice, reached: Sequence[_States], lexicon: Lexicon
+) -> NDArray[np.bool_]:
+    """Tell from which edges of a part some word of one hanzi can be read.
+
+    An edge without one may be a dead end, and with it the whole line.
+    """
+    # Edges are sorted by start, and by end within: the keys are in order.
+    width = int(edges.end.max(initial=0)) + 1
+    keys = edges.start[part] * width + edges.end[part]
+    is_found = np.zeros(len(keys), dtype=np.bool_)
+    if reached:
+        states = reached[0]
+        first = lexicon.node_entry[states.trie_node]
+        has_words = lexicon.node_entry[states.trie_node + 1] > first
+        found = states.start[has_words] * width + states.end[has_words]
+        is_found[np.searchsorted(keys, found)] = True
+    return is_found[np.searchsorted(keys, keys)]
 
 
 def _cheapest(states: _States, max_states: int) -> NDArray[np.int64]:
@@ -273,8 +347,9 @@ def _expand(
     lexicon: Lexicon,
     unigram_logprobs: NDArray[np.float32],
     options: LatticeOptions,
+    max_crowd: int,
 ) -> _Nodes:
-    """List the entries of the trie nodes; keep the likeliest between two positions."""
+    """List the entries of the trie nodes; keep the likeliest `max_crowd` between two positions."""
     if not reached:
         empty = np.zeros(0, dtype=np.int64)
         return _Nodes(empty, empty, empty.astype(np.int32), empty, empty, empty.astype(np.float32))
@@ -284,7 +359,8 @@ def _expand(
     first = lexicon.node_entry[states.trie_node].astype(np.int64)
     counts = lexicon.node_entry[states.trie_node + 1] - first
     untoned = states.tones == 0
-    counts = np.where(untoned, np.minimum(counts, options.max_words), counts)
+    most = np.where(states.is_exact, options.max_words, max_crowd)
+    counts = np.where(untoned, np.minimum(counts, most), counts)
     entry, owner = ragged_arange(first, counts)
     logprob = states.logprob[owner] + lexicon.entry_logprob[entry]
     tones = states.tones[owner]
@@ -301,7 +377,7 @@ def _expand(
         order = np.lexsort((-rank, group))
         sorted_group = group[order]
         first_of_group = np.searchsorted(sorted_group, sorted_group)
-        kept = order[np.arange(len(order)) - first_of_group < options.max_words]
+        kept = order[np.arange(len(order)) - first_of_group < max_crowd]
         keep = np.ones(len(entry), dtype=np.bool_)
         keep[crowded] = False
         keep[crowded[kept]] = True
@@ -317,7 +393,8 @@ def _assemble(
     """Put spelled and literal nodes into one lattice, sorted by end."""
     n_spelled = len(spelled.start)
     end = np.concatenate((spelled.end, literals.end))
-    order = np.argsort(end, kind="stable")
+    # By end, then start: the order of equally likely words must not depend on the batch.
+    order = np.lexsort((np.concatenate((spelled.start, literals.start)), end))
     literal_context = np.full((len(end), 2), -1, dtype=np.int32)
     literal_context[n_spelled:] = contexts
     return Lattice(

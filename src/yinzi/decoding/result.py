@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yinzi.decoding.beam import Beam, BeamOptions
 from yinzi.decoding.lattice import Lattice
 from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon
-from yinzi.pinyin import SYLLABLES, SyllableGraph
+from yinzi.pinyin import SyllableGraph
 
 __all__ = ["Decoding", "Hypothesis"]
+
+_TRAILING_BLANKS = re.compile(r"[^\S\n\r]+\Z")
+"""White space between a literal and pinyin is a border like any other; line breaks stay."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class Decoding:
     def hypotheses(self, line: int, n_best: int) -> list[Hypothesis]:
         """Return the likeliest texts of a line, the best first; none for an empty line.
 
-        At most `beam_width` are known. Equal scores keep the order of the beam.
+        At most `beam_width` are known. All are different: a text that can be cut into words in
+        several ways counts once, with the best. Equal scores keep the order of the beam.
         """
         graph = self.graphs[line]
         position = int(self.lattice.offsets[line]) + graph.n
@@ -62,22 +68,52 @@ class Decoding:
                 np.int32(self.language_model.eos_id) + np.zeros(len(spelled), np.int32),
             )
             logprob[spelled] += np.float32(weight) * end
-        order = filled[np.argsort(-logprob[filled], kind="stable")][:n_best]
+        order = filled[np.argsort(-logprob[filled], kind="stable")]
+        _, best_of_text = np.unique(self.beam.text_hash[position, order], return_index=True)
+        order = order[np.sort(best_of_text)]
+        found = self._read(line, position, order[:n_best], logprob)
+        if len({hypothesis.text for hypothesis in found}) < len(found):
+            # The hash does not tell that two literals side by side are the text of one.
+            by_text: dict[str, Hypothesis] = {}
+            for hypothesis in self._read(line, position, order, logprob):
+                by_text.setdefault(hypothesis.text, hypothesis)
+            found = list(by_text.values())[:n_best]
+        return found
+
+    def _read(
+        self,
+        line: int,
+        position: int,
+        order: NDArray[np.intp],
+        logprob: NDArray[np.float32],
+    ) -> list[Hypothesis]:
+        paths = [self.beam.path(position, int(place)) for place in order]
+        nodes = np.array([node for path in paths for node in path], dtype=np.int64)
+        # A literal's word is a mark for the language model, not its text.
+        words = np.where(self.lattice.is_literal[nodes], 0, self.lattice.word[nodes])
+        texts = iter(self.lexicon.texts(words))
         return [
-            self._hypothesis(line, position, int(place), float(logprob[place])) for place in order
+            self._hypothesis(line, path, [next(texts) for _ in path], float(logprob[place]))
+            for path, place in zip(paths, order, strict=True)
         ]
 
-    def _hypothesis(self, line: int, position: int, place: int, logprob: float) -> Hypothesis:
+    def _hypothesis(
+        self, line: int, nodes: list[int], words: list[str], logprob: float
+    ) -> Hypothesis:
         graph, offset = self.graphs[line], int(self.lattice.offsets[line])
         texts: list[str] = []
         syllables: list[str] = []
-        for node in self.beam.path(position, place):
+        for node, word, after in zip(nodes, words, [*nodes[1:], None], strict=True):
             if self.lattice.is_literal[node]:
                 start, end = self.lattice.start[node] - offset, self.lattice.end[node] - offset
-                texts.append(graph.text[start:end])
-                syllables.append(graph.text[start:end])
+                literal = graph.text[start:end]
+                if after is None:
+                    literal = literal.rstrip()
+                elif not self.lattice.is_literal[after]:
+                    literal = _TRAILING_BLANKS.sub("", literal)
+                texts.append(literal)
+                syllables.append(literal)
             else:
-                texts.append(self.lexicon.text(int(self.lattice.word[node])))
-                path = self.lexicon.node_syllables(int(self.lattice.trie_node[node]))
-                syllables.extend(SYLLABLES[syllable] for syllable in path)
+                texts.append(word)
+                syllables += self.lexicon.spell(int(self.lattice.trie_node[node]))
         return Hypothesis("".join(texts), logprob, tuple(syllables))

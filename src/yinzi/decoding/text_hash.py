@@ -23,27 +23,34 @@ class TextHash:
     """Hashes of the words of a lexicon and of texts made of them."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        codes, lengths = lexicon.hanzi_codes()
-        first = lexicon.first_hanzi(np.arange(lexicon.n_words))
+        mixed = lexicon.hanzi.astype(np.uint64) * _LITERAL
+        mixed ^= mixed >> np.uint64(29)
         # Two more for the border marks, which can be a literal's word.
         self._hashes = np.zeros(lexicon.n_words + 2, dtype=np.uint64)
-        for offset in range(MAX_WORD_LENGTH):
-            words = np.flatnonzero(lengths > offset)
-            mixed = codes[first[words] + offset].astype(np.uint64) * _LITERAL
-            self._hashes[words] = self._hashes[words] * np.uint64(_BASE) + (
-                mixed ^ (mixed >> np.uint64(29))
-            )
+        self._lengths = np.zeros(lexicon.n_words + 2, dtype=np.uint8)
+        first = 0
+        for block in lexicon.blocks():
+            here = slice(first, first + len(block))
+            for hanzi in block.T:
+                self._hashes[here] *= np.uint64(_BASE)
+                self._hashes[here] += mixed[hanzi]
+            self._lengths[here] = block.shape[1]
+            first += len(block)
         powers = [pow(_BASE, length, 1 << 64) for length in range(MAX_WORD_LENGTH + 1)]
-        self._factors = np.ones(lexicon.n_words + 2, dtype=np.uint64)
-        self._factors[:-2] = np.array(powers, dtype=np.uint64)[lengths]
+        self._powers = np.array(powers, dtype=np.uint64)
 
     def extend(self, hashes: NDArray[np.uint64], words: NDArray[np.int32]) -> NDArray[np.uint64]:
         """Hash texts with a word joined to each."""
-        return hashes * self._factors[words] + self._hashes[words]
+        extended: NDArray[np.uint64] = (
+            hashes * self._powers[self._lengths[words]] + self._hashes[words]
+        )
+        return extended
 
     @staticmethod
     def extend_literal(
-        hashes: NDArray[np.uint64], positions: NDArray[np.int64]
+        hashes: NDArray[np.uint64], starts: NDArray[np.int64], ends: NDArray[np.int64]
     ) -> NDArray[np.uint64]:
-        """Hash texts with the literal that starts at a position joined to each."""
-        return hashes * _LITERAL + positions.astype(np.uint64)
+        """Hash texts with the literal between two positions joined to each."""
+        spans = (starts.astype(np.uint64) << np.uint64(32)) | ends.astype(np.uint64)
+        extended: NDArray[np.uint64] = hashes * _LITERAL + spans
+        return extended

@@ -9,17 +9,22 @@ syllable. The format is described in format.md beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.lexicon.segmentation import MAX_WORD_LENGTH, Segmenter
+from yinzi.lexicon.table_check import check_tables
+from yinzi.pinyin import SYLLABLES
 
 __all__ = ["Lexicon", "ragged_arange"]
 
+_MAX_SPELLED: Final = 20_000
+"""Spelled-out readings remembered: about 4 MB."""
 _SYLLABLE_SPAN: Final = 512
 """Child keys are ``node * 512 + syllable``: more than there are syllables."""
 
@@ -33,23 +38,32 @@ class Lexicon:
             words first.
         entry_logprob: float32 [n_entries], natural log of the reading's share of the word's use.
         node_entry: int32 [n_nodes + 1], first entry of each node.
+        hanzi: uint32 [n_hanzi], code points in use, rising.
 
     Thread safety: reading is safe from many threads.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        self._hanzi = np.asarray(arrays["hanzi"], dtype=np.uint32)
-        self._word_hanzi = arrays["word_hanzi"]
+        """Read the arrays of a lexicon, by name.
+
+        Raises:
+            LexiconError: an array is missing or does not fit the others.
+        """
+        check_tables(arrays)
+        self.hanzi: NDArray[np.uint32] = np.asarray(arrays["hanzi"], dtype=np.uint32)
+        self._word_hanzi: NDArray[np.uint16] = np.asarray(arrays["word_hanzi"], dtype=np.uint16)
         self._word_tones = arrays["word_tones"]
         level_nodes = np.asarray(arrays["level_nodes"], dtype=np.int64)  # nodes of each level
-        syllables = np.asarray(arrays["node_syllable"], dtype=np.int64)
+        self._level_nodes = level_nodes
+        syllables = np.asarray(arrays["node_syllable"])
         counts = arrays["node_counts"]
         n_children = _widen(counts & np.uint8(15), arrays["large_children"])
         n_node_words = _widen(counts >> np.uint8(4), arrays["large_words"])
-        parents = np.repeat(np.arange(len(n_children)), n_children)
-        self._child_keys = (parents * _SYLLABLE_SPAN + syllables[1:]).astype(np.uint32)
         self.n_nodes = len(n_children)
-        self._node_first_word = first_word = np.cumsum(n_node_words) - n_node_words
+        keys = np.arange(self.n_nodes, dtype=np.uint32) * np.uint32(_SYLLABLE_SPAN)
+        self._child_keys = np.repeat(keys, n_children) + syllables[1:]
+        first_word = np.cumsum(n_node_words, dtype=np.int32) - n_node_words
+        self._node_first_word = first_word
         self.n_words = int(n_node_words.sum())
         level_start = np.cumsum(level_nodes) - level_nodes
         self._level_first_word = np.append(first_word[level_start[1:]], self.n_words)
@@ -57,9 +71,10 @@ class Lexicon:
             ([0], np.cumsum(np.diff(self._level_first_word) * np.arange(1, len(level_nodes))))
         )
         self._merge_readings(arrays, n_node_words)
+        self._spelled: dict[int, tuple[str, ...]] = {}
 
     def _merge_readings(
-        self, arrays: Mapping[str, NDArray[np.generic]], n_node_words: NDArray[np.int64]
+        self, arrays: Mapping[str, NDArray[np.generic]], n_node_words: NDArray[np.int32]
     ) -> None:
         """Put the further readings between the main ones, at the places the file names."""
         extra_position = np.asarray(arrays["extra_position"], dtype=np.int64)
@@ -75,8 +90,10 @@ class Lexicon:
         self.entry_logprob = np.empty(n_entries, dtype=np.float32)
         self.entry_logprob[is_main] = main_logprob
         self.entry_logprob[extra_position] = arrays["extra_logprob"]
-        per_node = n_node_words + np.bincount(extra_node, minlength=self.n_nodes)
-        self.node_entry = np.concatenate(([0], np.cumsum(per_node))).astype(np.int32)
+        self.node_entry = np.zeros(self.n_nodes + 1, dtype=np.int32)
+        self.node_entry[1:] = n_node_words
+        np.add.at(self.node_entry, extra_node + 1, 1)
+        np.cumsum(self.node_entry, out=self.node_entry)
         self._extra_position = extra_position
         self._extra_tones = arrays["extra_tones"]
 
@@ -108,6 +125,16 @@ class Lexicon:
         slot[slot == len(self._child_keys)] = 0
         return np.where(self._child_keys[slot] == keys, slot + 1, 0)
 
+    def spell(self, node: int) -> tuple[str, ...]:
+        """Return the syllables from the root to a node as they are written, without tones."""
+        spelled = self._spelled.get(node)
+        if spelled is None:
+            spelled = tuple(SYLLABLES[syllable] for syllable in self.node_syllables(node))
+            if len(self._spelled) >= _MAX_SPELLED:
+                self._spelled.clear()
+            self._spelled[node] = spelled
+        return spelled
+
     def node_syllables(self, node: int) -> tuple[int, ...]:
         """Return the syllable ids from the root to a node.
 
@@ -120,18 +147,44 @@ class Lexicon:
             node = key // _SYLLABLE_SPAN
         return tuple(reversed(path))
 
+    def best_below(self, logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return for each node the largest logprob of the words at it and below it.
+
+        Args:
+            logprobs: float32 [n_words or more], natural log.
+
+        Returns:
+            float32 [n_nodes], -inf where there are none.
+        """
+        best = np.full(self.n_nodes, -np.inf, dtype=np.float32)
+        filled = np.flatnonzero(np.diff(self.node_entry))
+        values = logprobs[self.entry_word] + self.entry_logprob
+        best[filled] = np.maximum.reduceat(values, self.node_entry[filled])
+        parents = self._child_keys // _SYLLABLE_SPAN  # of nodes 1, 2, …
+        ends = np.cumsum(self._level_nodes)
+        for first, last in zip(ends[-2::-1], ends[:0:-1], strict=True):  # from the deepest level
+            level = slice(int(first), int(last))
+            np.maximum.at(best, parents[int(first) - 1 : int(last) - 1], best[level])
+        return best
+
     def lengths(self, word_ids: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return how many hanzi each word has."""
         return np.searchsorted(self._level_first_word, word_ids, side="right")
 
     def texts(self, word_ids: NDArray[np.integer]) -> list[str]:
-        """Return the hanzi of words."""
-        return [self.text(int(word_id)) for word_id in word_ids]
+        """Return the hanzi of words; for many words at once, ten times as fast as `text`."""
+        lengths = self.lengths(word_ids)
+        at, _ = ragged_arange(self.first_hanzi(word_ids), lengths)
+        joined = self.hanzi[self._word_hanzi[at]].tobytes().decode("utf-32-le")
+        ends = np.cumsum(lengths).tolist()
+        return [
+            joined[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)
+        ]
 
     def text(self, word_id: int) -> str:
         """Return the hanzi of a word."""
         start, length = self._span(word_id)
-        return "".join(map(chr, self._hanzi[self._word_hanzi[start : start + length]]))
+        return "".join(map(chr, self.hanzi[self._word_hanzi[start : start + length]]))
 
     def tones(self, entry: int) -> tuple[int, ...]:
         """Return the tones of an entry, 1 to 5, one a hanzi."""
@@ -176,17 +229,24 @@ class Lexicon:
         entries[self._extra_position] = extra
         return entries
 
+    def blocks(self) -> Iterator[NDArray[np.uint16]]:
+        """Yield the words of each length from 1 on, [n_words, length], as indices into `hanzi`."""
+        bounds = self._level_first_word.tolist()
+        for length, (first, last) in enumerate(pairwise(bounds), start=1):
+            start = int(self._level_first_hanzi[length - 1])
+            yield self._word_hanzi[start : start + (last - first) * length].reshape(-1, length)
+
     def hanzi_codes(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Return the code points of all words in one flat array, and their lengths."""
         lengths = self.lengths(np.arange(self.n_words))
-        return self._hanzi[self._word_hanzi], lengths
+        return self.hanzi[self._word_hanzi], lengths
 
     def first_hanzi(self, word_ids: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return where in the flat array of `hanzi_codes` each word starts."""
         level = self.lengths(word_ids) - 1
-        return self._level_first_hanzi[level] + (word_ids - self._level_first_word[level]) * (
-            level + 1
-        )
+        within = (word_ids - self._level_first_word[level]) * (level + 1)
+        first: NDArray[np.int64] = self._level_first_hanzi[level] + within
+        return first
 
     def main_reading(self, word_id: int) -> list[tuple[int, int]]:
         """Return the syllable id and tone of each hanzi of a word, in its main reading."""
@@ -209,9 +269,9 @@ class Lexicon:
         return int(self._level_first_hanzi[level - 1]) + (word_id - first) * level, level
 
 
-def _widen(small: NDArray[np.uint8], large: NDArray[np.generic]) -> NDArray[np.int64]:
+def _widen(small: NDArray[np.uint8], large: NDArray[np.generic]) -> NDArray[np.int32]:
     """Restore counts; those stored as 15 stand in `large`, in order."""
-    counts = small.astype(np.int64)
+    counts = small.astype(np.int32)
     counts[small == 15] = large
     return counts
 

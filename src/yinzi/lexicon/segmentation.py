@@ -126,7 +126,8 @@ class Segmenter:
         return np.concatenate(ids_parts), np.concatenate(count_parts)
 
     def _filter_index(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        return (keys >> self._filter_shift).astype(np.int64)
+        index: NDArray[np.int64] = (keys >> self._filter_shift).astype(np.int64)
+        return index
 
     def _segment_block(
         self, codes: NDArray[np.uint32], starts: NDArray[np.int64], width: int
@@ -180,7 +181,8 @@ class Segmenter:
 
 
 def _extend(keys: NDArray[np.uint64], codes: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    return (keys + codes.astype(np.uint64) + np.uint64(1)) * _MULTIPLIER
+    extended: NDArray[np.uint64] = (keys + codes.astype(np.uint64) + np.uint64(1)) * _MULTIPLIER
+    return extended
 
 
 def _cut(

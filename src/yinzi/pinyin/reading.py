@@ -15,6 +15,8 @@ Rules, in the order they apply:
 5. Everything else is literal. Literal runs with nothing but borders between them are one run;
    apostrophes next to a literal belong to it (‘引’ keeps its quotes), white space before it belongs
    to the letters before it.
+6. Line breaks inside the text are literal; at its start and end they are white space. A ’ that
+   closes a ‘ is literal.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ _TOKEN = re.compile(
 _LETTER = re.compile(f"{_UNIT}:?")  # inside a word, where every colon is part of u:
 _TONE_DIGIT = re.compile(r"[0-5](?!\.?[0-9]|[\ufe0f\u20e3])")  # the last two make it a keycap
 _APOSTROPHES = "'’"
+_LINE_BREAKS = re.compile(r"[\n\r](?:.*[\n\r])?", re.DOTALL)
 
 _FULL = frozenset(SYLLABLES) - INTERJECTIONS
 MAX_SYLLABLE_LETTERS: int = max(map(len, SYLLABLES))
@@ -110,7 +113,16 @@ def _read_pieces(text: str) -> list[_Piece]:
         if token.lastgroup == "word":
             pieces.extend(_read_word(token.group(), start))
         elif token.lastgroup == "border":
-            pieces.append(_Piece((start, end), is_border=True))
+            low, high = start, start  # of what is literal in it
+            if text.rfind("‘", 0, start) > text.rfind("’", 0, start) and "’" in token.group():
+                low = text.index("’", start)
+                high = low + 1
+            elif pieces and end < len(text) and (breaks := _LINE_BREAKS.search(text, start, end)):
+                low, high = breaks.span()
+            if low < high:
+                pieces.append(_Piece((start, low), is_border=True))
+                pieces.append(_Piece((low, high)))
+            pieces.append(_Piece((high, end), is_border=True))
         else:
             before = pieces[-1] if pieces else None
             if before and _TONE_DIGIT.match(text, start) and _takes_digit(before):

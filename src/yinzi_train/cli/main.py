@@ -11,7 +11,8 @@ from typing import NoReturn
 
 import typer
 
-from yinzi.cli.running import DebugOption, run_app
+from yinzi.cli.running import DebugOption, add_command, run_app
+from yinzi_train.cli import build, corpus, dataset, label, measure, model_card, query
 
 __all__ = ["app", "main"]
 
@@ -20,12 +21,21 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog=build.EXAMPLES,
 )
+for command in (build.build, build.lexicon, build.count, build.language_model, build.artifact):
+    add_command(app, command, examples=build.EXAMPLES_OF.get(command.__name__, ""))
+add_command(app, measure.measure, examples=measure.EXAMPLES)
+add_command(app, model_card.model_card, examples=model_card.EXAMPLES)
+add_command(app, dataset.dataset, examples=dataset.EXAMPLES)
+add_command(app, corpus.corpus, examples=corpus.EXAMPLES)
+add_command(app, label.label, examples=label.EXAMPLES)
+add_command(app, query.query, examples=query.EXAMPLES)
 
 
 @app.callback()
 def describe(debug: DebugOption = False) -> None:
-    """Build yinzi's lexicon, language model and artifact from raw text."""
+    """Build yinzi's lexicon, language model, artifact and datasets from raw text."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Read text as what is counted in it."""

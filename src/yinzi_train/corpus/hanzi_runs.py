@@ -10,6 +10,7 @@ import lzma
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from yinzi.text import hanzi_mask
 
 __all__ = ["HanziRuns", "read_hanzi_runs", "read_text_blocks"]
 
-BLOCK_BYTES = 1 << 25
+BLOCK_BYTES: Final = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -56,27 +57,36 @@ def read_text_blocks(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[
     """Yield a UTF-8 text file (plain or .xz) in blocks of whole lines.
 
     Raises:
-        ConfigError: the file is not UTF-8 text; names the file and the byte.
+        ConfigError: the file is missing, damaged, or not UTF-8 text; names the file and the byte.
     """
     opener = lzma.open if path.suffix == ".xz" else open
     position = 0
-    with opener(path, "rb") as file:
-        while True:
-            block = file.read(block_bytes)
-            if not block:
-                return
-            block += file.readline()
-            try:
-                yield block.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise ConfigError(
-                    f"{path.name} is not UTF-8 at byte {position + error.start}: "
-                    "convert it to UTF-8 first"
-                ) from error
-            position += len(block)
+    try:
+        with opener(path, "rb") as file:
+            while block := file.read(block_bytes):
+                block += file.readline()
+                yield _decode(block, path=path, position=position)
+                position += len(block)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot read text {path.name!r}: {reason}; fetch it again") from error
+
+
+def _decode(block: bytes, *, path: Path, position: int) -> str:
+    try:
+        return block.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"text {path.name!r} is not UTF-8 at byte {position + error.start} "
+            f"({block[error.start]:#04x}): convert it to UTF-8 first"
+        ) from error
 
 
 def read_hanzi_runs(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[HanziRuns]:
-    """Yield the runs of hanzi of a text file, block by block."""
+    """Yield the runs of hanzi of a text file, block by block.
+
+    Raises:
+        ConfigError: as `read_text_blocks`.
+    """
     for block in read_text_blocks(path, block_bytes=block_bytes):
         yield HanziRuns.from_text(block)

@@ -1,0 +1,1 @@
+"""Build the lexicon: words, readings and frequencies from published lists and text."""

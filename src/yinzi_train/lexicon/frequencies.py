@@ -8,7 +8,6 @@ the fixed point: a second moved 0.6 % of the counts, a third 0.05 %.
 from __future__ import annotations
 
 import concurrent.futures
-import multiprocessing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from yinzi.lexicon.segmentation import Segmenter
 from yinzi_train.corpus.hanzi_runs import read_hanzi_runs
+from yinzi_train.corpus.worker_pool import worker_pool
 
 __all__ = ["count_words", "estimate_frequencies", "word_logprobs"]
 
@@ -26,11 +26,12 @@ _segmenter: Segmenter | None = None
 def word_logprobs(counts: NDArray[np.float64], *, pseudo_count: float = 0.5) -> NDArray[np.float32]:
     """Turn counts into natural log probabilities; a pseudo count keeps unseen words reachable.
 
-    >>> word_logprobs(np.array([0.5, 0.5])).round(3).tolist()
-    [-0.693, -0.693]
+    >>> np.exp(word_logprobs(np.array([2.5, 0.5]))).round(2).tolist()
+    [0.75, 0.25]
     """
     smoothed = counts + pseudo_count
-    return np.log(smoothed / smoothed.sum()).astype(np.float32)
+    logprobs: NDArray[np.float64] = np.log(smoothed / smoothed.sum())
+    return logprobs.astype(np.float32)
 
 
 def _start_worker(words: Sequence[str], logprobs: NDArray[np.float32]) -> None:
@@ -58,12 +59,7 @@ def count_words(
     """Segment files and count the words of each: int64 [n_words] a file."""
     ordered = sorted(paths, key=lambda path: -path.stat().st_size)
     counts: dict[Path, NDArray[np.int64]] = {}
-    with concurrent.futures.ProcessPoolExecutor(
-        n_workers,
-        multiprocessing.get_context("fork"),
-        initializer=_start_worker,
-        initargs=(words, logprobs),
-    ) as pool:
+    with worker_pool(n_workers, initializer=_start_worker, arguments=(words, logprobs)) as pool:
         futures = {pool.submit(_count_file, path): path for path in ordered}
         for future in concurrent.futures.as_completed(futures):
             counts[futures[future]] = future.result()

@@ -61,7 +61,9 @@ class ReadingTable:
     def readings(self, word: str) -> list[Reading]:
         """Return the readings of a word, the main one first; empty if none is known."""
         if len(word) == 1:
-            odds = {(key,): value for key, value in self._hanzi.get(word, {}).items()}
+            odds: dict[tuple[tuple[str, int], ...], float] = {
+                (key,): value for key, value in self._hanzi.get(word, {}).items()
+            }
         else:
             odds = {}
             main = _parse(

@@ -41,8 +41,8 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             for line in file:
-                yield from line.replace("\r", "\n").splitlines()
-    except (OSError, UnicodeDecodeError, lzma.LZMAError) as error:
+                yield from filter(None, line.splitlines())
+    except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError) as error:
         raise LexiconError(f"cannot read {path.name}: {error}; fetch the file again") from error
 
 
@@ -120,7 +120,8 @@ WORD_SOURCES: dict[str, Reader] = {
     **{
         f"thuocl_{name}.txt.xz": _thuocl
         for name in (
-            ["animal", "caijing", "car", "chengyu", "diming", "food", "IT", "law", "lishimingren", "medical", "poem"]
+            *("animal", "caijing", "car", "chengyu", "diming", "food", "IT", "law"),
+            *("lishimingren", "medical", "poem"),
         )
     },
     "wanxiang_chengyu.txt.xz": _rime_words,

@@ -61,7 +61,14 @@ def build_tables(
         **_node_counts(_count_children(node_ids), node_words),
         **_text_arrays(words),
         **_tone_array(words, readings),
-        **_further_readings(words, word_ids, readings, frequencies, node_ids, node_words),
+        **_further_readings(
+            words,
+            word_ids,
+            readings,
+            frequencies=frequencies,
+            node_ids=node_ids,
+            node_words=node_words,
+        ),
     }
     return LexiconTables(words, arrays)
 
@@ -118,6 +125,7 @@ def _further_readings(
     words: Sequence[str],
     word_ids: Mapping[str, int],
     readings: Mapping[str, Sequence[Reading]],
+    *,
     frequencies: Mapping[str, float],
     node_ids: Mapping[tuple[int, ...], int],
     node_words: NDArray[np.uint16],

@@ -20,14 +20,19 @@ def pack_bigrams(first: NDArray[np.integer], second: NDArray[np.integer]) -> NDA
     >>> int(pack_bigrams(np.array([1]), np.array([2]))[0]) == (1 << 21) + 2
     True
     """
-    return (first.astype(np.uint64) << np.uint64(KEY_BITS)) | second.astype(np.uint64)
+    keys: NDArray[np.uint64] = first.astype(np.uint64) << np.uint64(KEY_BITS)
+    keys |= second.astype(np.uint64)
+    return keys
 
 
 def pack_trigrams(
     first: NDArray[np.integer], second: NDArray[np.integer], third: NDArray[np.integer]
 ) -> NDArray[np.uint64]:
     """Pack word id triples into keys that sort like the triples."""
-    return (pack_bigrams(first, second) << np.uint64(KEY_BITS)) | third.astype(np.uint64)
+    keys = pack_bigrams(first, second)
+    keys <<= np.uint64(KEY_BITS)
+    keys |= third.astype(np.uint64)
+    return keys
 
 
 def unpack(keys: NDArray[np.uint64], order: int) -> NDArray[np.int32]:

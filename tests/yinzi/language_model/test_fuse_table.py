@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_fuse import naive_lookup
 
+from tests.yinzi.language_model.naive_fuse import naive_lookup
 from yinzi.errors import ArtifactError
 from yinzi.language_model.cells import open_cells, pack_cells
 from yinzi.language_model.fuse import FuseShape, FuseTable

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from yinzi.pinyin.reading import Stretch, read_spans
 
 TYPED = st.text(
-    alphabet=st.sampled_from("nihaoxgvNI:üêǐ035.\u030c\u0308'’ \n我，😀\0"), max_size=30
+    alphabet=st.sampled_from("nihaoxgvNI:üêǐ035.\u030c\u0308'‘’ \n我，😀\0"), max_size=30
 )
 
 
@@ -69,6 +69,13 @@ def _shown(text: str) -> list[str]:
         ("\0ni\0", ["[\0]", "ni", "[\0]"]),
         ("ｎｉ", ["[ｎｉ]"]),
         ("ниhao", ["[ни]", "hao"]),
+        ("‘ni’", ["[‘]", "ni", "[’]"]),
+        ("‘ni’ hao’ma", ["[‘]", "ni", "[’ ]", "hao", "ma"]),
+        ("xi’an ‘xi'an ’", ["xi", "an", "[‘]", "xi", "an", "[’]"]),
+        ("\nni\r\n", ["ni"]),
+        ("ni \r\n\n hao", ["ni", "[\r\n\n ]", "hao"]),
+        ("ni\n5", ["ni", "[\n5]"]),
+        ("5\nni", ["[5\n]", "ni"]),
     ],
 )
 def test_read_spans_follows_the_rules(text: str, shown: list[str]) -> None:

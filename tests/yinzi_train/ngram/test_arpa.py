@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ngram_samples import count, zipf_sentences
 
+from tests.yinzi_train.ngram.ngram_samples import count, zipf_sentences
 from yinzi.errors import ArtifactError, ConfigError
 from yinzi_train.ngram.arpa import read_arpa, write_arpa
 from yinzi_train.ngram.kneser_ney import KneserNeyOptions, estimate

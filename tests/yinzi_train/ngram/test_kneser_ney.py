@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_kneser_ney import NaiveBackoff, NaiveKneserNey
-from ngram_samples import corpora, count, zipf_sentences
 
+from tests.yinzi_train.ngram.naive_kneser_ney import NaiveBackoff, NaiveKneserNey
+from tests.yinzi_train.ngram.ngram_samples import corpora, count, zipf_sentences
 from yinzi.errors import ConfigError
 from yinzi_train.ngram import context_slices, discounts, kneser_ney
 from yinzi_train.ngram.discounts import modified_discounts

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_kneser_ney import NaiveBackoff
-from ngram_samples import corpora, count, zipf_sentences
 
+from tests.yinzi_train.ngram.naive_kneser_ney import NaiveBackoff
+from tests.yinzi_train.ngram.ngram_samples import corpora, count, zipf_sentences
 from yinzi.errors import ConfigError
 from yinzi_train.ngram import pruning
 from yinzi_train.ngram.kneser_ney import KneserNeyOptions, estimate

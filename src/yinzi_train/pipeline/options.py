@@ -1,0 +1,107 @@
+"""Turn tables of a TOML file into options dataclasses, strictly.
+
+An unknown key, a value of the wrong type and a value out of range are errors that name file and
+key. Nothing is converted silently but whole numbers given for fractions.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from yinzi.errors import ConfigError
+
+__all__ = ["build_options", "unknown_key_error"]
+
+_Options = TypeVar("_Options")
+
+
+def build_options(
+    kind: type[_Options], table: Mapping[str, Any], *, label: str, key: str
+) -> _Options:
+    """Build a dataclass from a table with the names of its fields.
+
+    >>> from yinzi_train.ngram.tables import TableBits
+    >>> build_options(TableBits, {"value_bits": 6}, label="a.toml", key="tables.bigram")
+    TableBits(value_bits=6, fingerprint_bits=11)
+    >>> build_options(TableBits, {"value_bit": 6}, label="a.toml", key="tables.bigram")
+    Traceback (most recent call last):
+    ...
+    yinzi.errors.ConfigError: a.toml: unknown key 'tables.bigram.value_bit': did you mean ...
+
+    Args:
+        kind: a dataclass whose fields are numbers, strings, tuples of them, or such dataclasses.
+        table: values by field name; missing ones keep their defaults.
+        label: how messages name the file.
+        key: dotted name of the table, for messages; may be empty.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value is of the wrong type or out of range.
+    """
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    prefix = f"{key}." if key else ""
+    for name in table:
+        if name not in known:
+            raise unknown_key_error(f"{prefix}{name}", [prefix + other for other in known], label)
+    for field in fields(kind):  # type: ignore[arg-type]
+        required = field.default is MISSING and field.default_factory is MISSING
+        if required and field.name not in table:
+            raise ConfigError(f"{label}: no {prefix}{field.name!s}: add it")
+    values = {
+        name: _read(hints[name], value, label=label, key=f"{prefix}{name}")
+        for name, value in table.items()
+    }
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{label}: [{key}]: {error}") from error
+
+
+def unknown_key_error(key: str, known: list[str], label: str) -> ConfigError:
+    """Return the error for an unknown key, with the nearest known ones."""
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {known[:5]}"
+    return ConfigError(f"{label}: unknown key {key!r}: {hint}")
+
+
+def _read(hint: Any, value: Any, *, label: str, key: str) -> Any:
+    if isinstance(hint, type) and is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise _type_error(value, f"a table [{key}]", label, key)
+        return build_options(hint, value, label=label, key=key)
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for option in options:
+        matched, result = _match(option, value)
+        if matched:
+            return result
+    names = [_name(option) for option in options if option is not type(None)]
+    raise _type_error(value, " or ".join(names), label, key)
+
+
+def _match(hint: Any, value: Any) -> tuple[bool, Any]:
+    """Tell whether a value is of a type, and return it as that type."""
+    if get_origin(hint) is tuple:
+        parts = get_args(hint)
+        if not isinstance(value, list) or len(value) != len(parts):
+            return False, None
+        matches = [_match(part, item) for part, item in zip(parts, value, strict=True)]
+        return all(found for found, _ in matches), tuple(item for _, item in matches)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return True, float(value)
+    return type(value) is hint, value
+
+
+def _name(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return f"[{', '.join(_name(part) for part in get_args(hint))}]"
+    return {int: "whole number", float: "number", str: "text in quotes", bool: "true or false"}.get(
+        hint, str(hint)
+    )
+
+
+def _type_error(value: Any, expected: str, label: str, key: str) -> ConfigError:
+    return ConfigError(f"{label}: {key} is {value!r}, expected {expected}")
