@@ -5,7 +5,7 @@
 
 The set of polyphones has rows of id, text, and `hanzi@index=reading`; ids that start with `dev`
 were used to choose the rules, those with `test` were not. The sentences have rows of id, text and
-readings; rows with an even number in their id were used. Prints Markdown.
+readings; weights were fitted on rows with an even number in their id. Prints Markdown.
 
 All systems are scored with the same conventions: 一 and 不 without sandhi, erhua as er5.
 """
@@ -182,7 +182,7 @@ def measure_sentences(path: Path, systems: dict[str, Read]) -> dict[str, Any]:
         expected.append([citation_reading(char, reading_of(name)) for char, name in pairs])
     found = {name: read(texts) for name, read in systems.items()}
     parts: dict[str, Any] = {}
-    for part, wanted in (("even, used to choose", True), ("odd, not used", False)):
+    for part, wanted in (("even, fitted", True), ("odd, not fitted", False)):
         chosen = [i for i, even in enumerate(is_even) if even == wanted]
         truth = [reading for i in chosen for reading in expected[i]]
         parts[part] = {

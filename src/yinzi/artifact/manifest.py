@@ -38,7 +38,7 @@ class Source:
     file: str
     source: str  # where it was published
     licence: str
-    share: float | None = None  # part of the source that was used, 0 to 1; None: does not apply
+    share: float | None = None  # part of the weighted text, 0 to 1; None for word lists
     use: str = ""  # what it was used for: counts, words, readings, …
 
 

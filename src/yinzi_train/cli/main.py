@@ -12,7 +12,7 @@ from typing import NoReturn
 import typer
 
 from yinzi.cli.running import DebugOption, add_command, run_app
-from yinzi_train.cli import build, corpus, dataset, label, measure, model_card, query
+from yinzi_train.cli import build, corpus, dataset, label, measure, model_card, query, report
 
 __all__ = ["app", "main"]
 
@@ -31,6 +31,7 @@ add_command(app, dataset.dataset, examples=dataset.EXAMPLES)
 add_command(app, corpus.corpus, examples=corpus.EXAMPLES)
 add_command(app, label.label, examples=label.EXAMPLES)
 add_command(app, query.query, examples=query.EXAMPLES)
+add_command(app, report.report, examples=report.EXAMPLES)
 
 
 @app.callback()

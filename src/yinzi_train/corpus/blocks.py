@@ -2,9 +2,9 @@
 
 `TextFilter` keeps the contract of datatrove's `BaseFilter` (`filter` returns True, or False and a
 reason) and `TextFormatter` that of its `BaseFormatter`, but both derive from `PipelineStep`: the
-originals update statistics for every row, which costs 6 to 9 µs a row and block, more than the
-cleaning itself, and importing them needs a tokenizer's dependencies. Here statistics are updated
-once, at the end of the stream.
+originals update statistics for every row, which costs 1.9 to 3.4 µs in each of 13 blocks, more than
+the cleaning itself, and importing them needs packages that datatrove does not require. Here
+statistics are updated once, at the end of the stream.
 """
 
 from __future__ import annotations

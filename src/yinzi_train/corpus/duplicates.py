@@ -8,8 +8,8 @@ similarity with a standard error of .06, must reach the threshold.
 
 Signatures are made per unit in whole arrays and kept as 16-bit values, 80 bytes a row; pairs are
 looked for over all units at once, one band in memory at a time. The outcome depends on the order of
-the rows (by source and position) only, never on units or workers. datatrove's own MinHash blocks
-take 1.2 ms a row, this 2 µs.
+the rows (by source and position) only, never on units or workers. Keys take 6 µs a row; finding
+the duplicates among 7.4 M rows took 19 s and 1.3 GB.
 """
 
 from __future__ import annotations

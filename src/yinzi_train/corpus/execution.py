@@ -63,6 +63,8 @@ class _LocalExecutor(LocalPipelineExecutor):
     One worker runs in this process: datatrove's own starts a manager process even then.
     """
 
+    pipeline: Any
+
     def run(self) -> None:
         if self.workers > 1:
             super().run()

@@ -52,7 +52,7 @@ _MIN_RECOVERED: Final = 0.3
 def _is_utf8_as_gbk(text: str) -> bool:
     recovered = text.encode("gb18030", "ignore").decode("utf-8", "ignore")
     n_hanzi = count_hanzi(recovered)
-    return n_hanzi >= 3 and n_hanzi >= _MIN_RECOVERED * len(text)
+    return n_hanzi >= 5 and n_hanzi >= _MIN_RECOVERED * len(text)
 
 
 class MojibakeFilter(TextFilter):
