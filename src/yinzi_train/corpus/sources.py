@@ -39,7 +39,9 @@ MANIFEST_NAME: Final = "MANIFEST.tsv"
 """Table of a folder's files: columns `file`, `licence`, and `domain` if wanted."""
 DATASET_FORMAT: Final = "dataset"
 UNKNOWN_DOMAIN: Final = "unknown"
-UNSTATED_LICENCE: Final = "[unstated]"
+UNKNOWN_LICENCE: Final = "[unknown]"
+"""Of texts for which neither a table nor an option says anything; `[unstated]` in a table is an
+answer: published without a licence."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _sources_below(root: Path, options: CorpusOptions) -> Iterator[Source]:
             path=path,
             name=stem,
             domain=row.get("domain") or named_domain or options.domain or UNKNOWN_DOMAIN,
-            licence=row.get("licence") or options.licence or UNSTATED_LICENCE,
+            licence=row.get("licence") or options.licence or UNKNOWN_LICENCE,
             format=format_name,
             compression=compression,
             relative=relative,

@@ -17,7 +17,7 @@ from yinzi_train.corpus.build import run_corpus
 from yinzi_train.corpus.execution import Progress
 from yinzi_train.corpus.options import CorpusOptions
 from yinzi_train.corpus.result import CorpusResult
-from yinzi_train.corpus.sources import MANIFEST_NAME, UNSTATED_LICENCE, find_sources
+from yinzi_train.corpus.sources import MANIFEST_NAME, UNKNOWN_LICENCE, find_sources
 from yinzi_train.dataset.storage import file_sha256
 from yinzi_train.dataset.units import Execution
 
@@ -55,7 +55,7 @@ def describe_sources(inputs: Sequence[Path], options: CorpusOptions) -> list[Sou
     described = []
     manifests: dict[Path, Mapping[str, dict[str, str]]] = {}
     for source in find_sources(inputs, options):
-        if source.licence == UNSTATED_LICENCE:
+        if source.licence == UNKNOWN_LICENCE:
             raise ConfigError(
                 f"no licence is stated for {source.relative!r}: add a row with file and licence to "
                 f"{MANIFEST_NAME} beside it, or set corpus.licence for all texts that have none "
