@@ -1,6 +1,7 @@
 """Name every error that yinzi raises on purpose.
 
-A message says what was given, what was expected and what to do. Callers catch `YinziError` for all of them.
+A message says what was given, what was expected and what to do. Callers catch `YinziError` for
+all of them.
 """
 
 from __future__ import annotations

@@ -187,7 +187,8 @@ def _use(manifest: DatasetManifest) -> Iterator[Block]:
             '`load_dataset("path/of/this/folder", "sentences", split="sentences", '
             'filters=[("split", "==", "train"), ("fold", "!=", 0)])`',
             '`yinzi_train.dataset.open_dataset(folder).iter_tables(split="train")`',
-            '`yinzi-train query "select domain, count(*) from rows group by domain" --dataset FOLDER`',
+            '`yinzi-train query "select domain, count(*) from rows group by domain" '
+            "--dataset FOLDER`",
         ]
     )
     yield Paragraph(
