@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yinzi.evaluation import FilesReport, SetReport
     from yinzi.evaluation.bootstrap import Estimate
 
-__all__ = ["EXAMPLES", "Form", "evaluate"]
+__all__ = ["EXAMPLES", "Form", "LimitOption", "SetsArgument", "evaluate", "print_report"]
 
 EXAMPLES = """Example:
 
@@ -42,15 +42,22 @@ class Form(str, Enum):
     MIXED = "mixed"
 
 
+SetsArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="TSV",
+        help="Sets: id, hanzi, pinyin with blanks, text before it.",
+        show_default=False,
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Rows to take of each file.", show_default=False),
+]
+
+
 def evaluate(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="TSV",
-            help="Sets: id, hanzi, pinyin with blanks, text before it.",
-            show_default=False,
-        ),
-    ],
+    files: SetsArgument,
     *,
     form: Annotated[
         Form, typer.Option("--input-form", help="How the pinyin is typed.")
@@ -66,10 +73,7 @@ def evaluate(
     n_best: Annotated[
         int, typer.Option("--n-best", "-n", min=5, help="Candidates to ask for.")
     ] = 5,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, help="Rows to take of each file.", show_default=False),
-    ] = None,
+    limit: LimitOption = None,
     slices: Annotated[
         bool,
         typer.Option("--slices", help="Show parts of each set too.", show_default=False),

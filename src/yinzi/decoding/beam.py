@@ -59,7 +59,7 @@ class Beam:
         first: int32, the last word but one, -1 for none.
         second: int32, the last word.
         text_hash: uint64, equal for equal texts.
-        node: int32, lattice node of the last word, counted from `node_base`.
+        node: int32, lattice node of the last word.
         back: int32, place of the hypothesis before, ``position * beam_width + place``.
         contexts: what the language model knows of the last two words.
     """
@@ -118,7 +118,6 @@ def search(
     *,
     options: BeamOptions,
     first_position: int = 0,
-    node_base: int = 0,
 ) -> None:
     """Fill the beam at every position where words of the lattice end.
 
@@ -129,7 +128,6 @@ def search(
         text_hash: tells equal texts.
         options: width and weights.
         first_position: positions before it are filled already.
-        node_base: added to the node numbers written into the beam.
     """
     n_positions = int(lattice.offsets[-1])
     node_first = np.searchsorted(lattice.end, np.arange(n_positions + 1))
@@ -151,7 +149,6 @@ def search(
             node_first=node_first,
             n_ending=n_ending,
             options=options,
-            node_base=node_base,
         )
 
 
@@ -165,7 +162,6 @@ def _advance(
     node_first: NDArray[np.int64],
     n_ending: NDArray[np.int64],
     options: BeamOptions,
-    node_base: int,
 ) -> None:
     """Fill the beam at one position of each line."""
     width = options.beam_width
@@ -219,7 +215,7 @@ def _advance(
     beam.first[at] = first_word[row, column]
     beam.second[at] = last_word[row, column]
     beam.text_hash[at] = hashes[row, column]
-    beam.node[at] = chosen + node_base
+    beam.node[at] = chosen
     beam.back[at] = before[0] * width + before[1]
     beam.contexts[positions] = language_model.contexts(
         beam.first[positions], beam.second[positions]

@@ -213,9 +213,7 @@ class Lexicon:
     @cached_property
     def _packed_tones(self) -> NDArray[np.int32]:
         """Tones of all entries, three bits a hanzi; made when the first toned input comes."""
-        flat = np.empty(2 * len(self._word_tones), dtype=np.int32)
-        flat[::2] = self._word_tones & np.uint8(15)
-        flat[1::2] = self._word_tones >> np.uint8(4)
+        flat = self._flat_tones().astype(np.int32)
         words = np.arange(self.n_words)
         lengths, first = self.lengths(words), self.first_hanzi(words)
         packed = np.zeros(self.n_words, dtype=np.int32)
@@ -255,10 +253,33 @@ class Lexicon:
         tones = [self._tone(position) for position in range(start, start + length)]
         return list(zip(self.node_syllables(node), tones, strict=True))
 
+    def main_readings(self) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+        """Return the syllable ids and tones of all words in their main readings.
+
+        Returns:
+            syllable ids and tones, one for each hanzi in the flat array of `hanzi_codes`.
+        """
+        words = np.arange(self.n_words)
+        lengths, first = self.lengths(words), self.first_hanzi(words)
+        nodes = np.searchsorted(self._node_first_word, words, side="right") - 1
+        syllables = np.empty(len(self._word_hanzi), dtype=np.int16)
+        for position in range(int(lengths.max(initial=0)) - 1, -1, -1):  # climbing the trie in step
+            has = np.flatnonzero(lengths > position)
+            keys = self._child_keys[nodes[has] - 1]
+            syllables[first[has] + position] = keys % _SYLLABLE_SPAN
+            nodes[has] = keys // _SYLLABLE_SPAN
+        return syllables, self._flat_tones()
+
     def segmenter(self, logprobs: NDArray[np.float32]) -> Segmenter:
         """Build a segmenter over the words of this lexicon."""
         codes, lengths = self.hanzi_codes()
         return Segmenter(codes, lengths, logprobs, filter_bits=18)
+
+    def _flat_tones(self) -> NDArray[np.uint8]:
+        flat = np.empty(2 * len(self._word_tones), dtype=np.uint8)
+        flat[::2] = self._word_tones & np.uint8(15)
+        flat[1::2] = self._word_tones >> np.uint8(4)
+        return flat[: len(self._word_hanzi)]
 
     def _tone(self, position: int) -> int:
         return (int(self._word_tones[position // 2]) >> (4 * (position % 2))) & 15

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import os
 import sys
@@ -14,6 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from yinzi.cli.running import DebugOption
+from yinzi_train.cli.options import (
+    CreatedOption,
+    RayOption,
+    SetOption,
+    WorkersOption,
+    creation_date,
+)
 
 if TYPE_CHECKING:
     from yinzi_train.pipeline import Build, StageResult
@@ -54,41 +60,6 @@ ArtifactsOption = Annotated[
         "--artifacts",
         metavar="DIR",
         help="Folder the artifact goes into, under its name; artifacts/ in --out if not given.",
-        show_default=False,
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set a value of the config, by its dotted name; may be repeated.",
-        show_default=False,
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        help="Processes that segment and count; one a core if not given.",
-        show_default=False,
-    ),
-]
-RayOption = Annotated[
-    bool,
-    typer.Option(
-        "--ray",
-        help="Count with Ray: on the cluster RAY_ADDRESS names, or on workers started here.",
-        show_default=False,
-    ),
-]
-CreatedOption = Annotated[
-    str | None,
-    typer.Option(
-        "--created",
-        metavar="DATE",
-        help="Date the artifact gets, as 2025-01-31; today if not given.",
         show_default=False,
     ),
 ]
@@ -202,20 +173,13 @@ def _build(
     from yinzi_train.pipeline import Build, read_config
     from yinzi_train.pipeline.data_folder import DataFolder
 
-    if created is not None:
-        try:
-            datetime.date.fromisoformat(created)
-        except ValueError as error:
-            raise typer.BadParameter(
-                f"--created {created!r} is no date, give one like 2025-01-31"
-            ) from error
     out = out.absolute()
     return Build(
         config=read_config(config, overrides=overrides or ()),
         data=DataFolder(data.absolute()),
         out=out,
         artifacts=artifacts.absolute() if artifacts is not None else out / "artifacts",
-        created=created or datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        created=creation_date(created),
         n_workers=workers or os.cpu_count() or 1,
         uses_ray=ray,
     )

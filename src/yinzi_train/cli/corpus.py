@@ -9,13 +9,11 @@ from yinzi_train.cli.dataset import (
     ConfigArgument,
     InputOption,
     OutOption,
-    RayOption,
     RestartOption,
-    SetOption,
-    WorkersOption,
     make_build,
     run_stages,
 )
+from yinzi_train.cli.options import RayOption, SetOption, WorkersOption
 
 __all__ = ["EXAMPLES", "corpus"]
 

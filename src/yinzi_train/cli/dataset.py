@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import os
 import sys
@@ -14,6 +13,13 @@ import typer
 
 from yinzi.cli.running import DebugOption
 from yinzi_train.cli.dataset_progress import BuildProgress
+from yinzi_train.cli.options import (
+    CreatedOption,
+    RayOption,
+    SetOption,
+    WorkersOption,
+    creation_date,
+)
 
 if TYPE_CHECKING:
     from yinzi_train.dataset.build import DatasetBuild
@@ -25,10 +31,7 @@ __all__ = [
     "InputOption",
     "LexiconOption",
     "OutOption",
-    "RayOption",
     "RestartOption",
-    "SetOption",
-    "WorkersOption",
     "dataset",
     "make_build",
     "run_stages",
@@ -73,46 +76,11 @@ EvaluationOption = Annotated[
         show_default=False,
     ),
 ]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set a value of the config, by its dotted name; may be repeated.",
-        show_default=False,
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        help="Files to work on at a time; one a core if not given.",
-        show_default=False,
-    ),
-]
-RayOption = Annotated[
-    bool,
-    typer.Option(
-        "--ray",
-        help="Work with Ray: on the cluster RAY_ADDRESS names, or on workers started here.",
-        show_default=False,
-    ),
-]
 RestartOption = Annotated[
     bool,
     typer.Option(
         "--restart",
         help="Replace stages in --out that were made with other settings or from other texts.",
-        show_default=False,
-    ),
-]
-CreatedOption = Annotated[
-    str | None,
-    typer.Option(
-        "--created",
-        metavar="DATE",
-        help="Date the dataset gets, as 2025-01-31; today if not given.",
         show_default=False,
     ),
 ]
@@ -182,19 +150,12 @@ def make_build(
     from yinzi_train.dataset.config import read_dataset_config
     from yinzi_train.dataset.units import Execution
 
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    try:
-        datetime.date.fromisoformat(created or today)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"--created {created!r} is no date, give one like 2025-01-31"
-        ) from error
     is_folder = Path(lexicon).is_dir()
     return DatasetBuild(
         config=read_dataset_config(config, overrides=overrides or ()),
         inputs=tuple(_texts(path.absolute()) for path in data),
         out=out.absolute(),
-        created=created or today,
+        created=creation_date(created),
         lexicon=str(Path(lexicon).absolute()) if is_folder else lexicon,
         evaluation=tuple(path.absolute() for path in evaluation or ()),
         execution=Execution(workers or os.cpu_count() or 1, ray),

@@ -12,7 +12,18 @@ from typing import NoReturn
 import typer
 
 from yinzi.cli.running import DebugOption, add_command, run_app
-from yinzi_train.cli import build, corpus, dataset, label, measure, model_card, query, report
+from yinzi_train.cli import (
+    augment,
+    balance,
+    build,
+    corpus,
+    dataset,
+    label,
+    measure,
+    model_card,
+    query,
+    report,
+)
 
 __all__ = ["app", "main"]
 
@@ -30,6 +41,8 @@ add_command(app, model_card.model_card, examples=model_card.EXAMPLES)
 add_command(app, dataset.dataset, examples=dataset.EXAMPLES)
 add_command(app, corpus.corpus, examples=corpus.EXAMPLES)
 add_command(app, label.label, examples=label.EXAMPLES)
+add_command(app, augment.augment, examples=augment.EXAMPLES)
+add_command(app, balance.balance, examples=balance.EXAMPLES)
 add_command(app, query.query, examples=query.EXAMPLES)
 add_command(app, report.report, examples=report.EXAMPLES)
 

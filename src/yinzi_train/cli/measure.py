@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yinzi.cli.evaluate import Form, print_report
+from yinzi.cli.evaluate import Form, LimitOption, SetsArgument, print_report
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -24,14 +24,7 @@ def measure(
     artifact: Annotated[
         Path, typer.Argument(metavar="ARTIFACT", help="Folder of it.", show_default=False)
     ],
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="TSV",
-            help="Sets: id, hanzi, pinyin with blanks, text before it.",
-            show_default=False,
-        ),
-    ],
+    files: SetsArgument,
     *,
     forms: Annotated[
         list[Form] | None,
@@ -42,10 +35,7 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, help="Rows to take of each file.", show_default=False),
-    ] = None,
+    limit: LimitOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Measure an artifact on sets and store the figures in its manifest.

@@ -68,7 +68,7 @@ def run_corpus(
     if result is not None:
         return result
     work = out / "work"
-    for folder in (work, out / "shards"):
+    for folder in (out, work, out / "shards"):
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(".*.part"):
             leftover.unlink(missing_ok=True)

@@ -9,12 +9,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import multiprocess
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.executor.ray import RayPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
@@ -23,6 +23,7 @@ from loguru import logger as datatrove_logger
 from yinzi.errors import ConfigError, MissingExtra, YinziError
 from yinzi_train.corpus.errors import CorpusError
 from yinzi_train.corpus.units import Unit
+from yinzi_train.corpus.worker_pool import worker_pool
 
 __all__ = ["EXECUTORS", "Progress", "ProgressCallback", "run_steps"]
 
@@ -58,42 +59,48 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class _LocalExecutor(LocalPipelineExecutor):
-    """Local executor that leaves reporting to us, and whose workers end with their parent.
+    """Local executor that leaves reporting to us, and with the workers of `worker_pool`.
 
-    One worker runs in this process: datatrove's own starts a manager process even then.
+    datatrove's own starts a manager process that outlives a killed run, and waits for ever for a
+    worker that was killed. One worker runs in this process.
     """
 
     pipeline: Any
 
     def run(self) -> None:
-        if self.workers > 1:
-            super().run()
+        ranks = range(self.tasks)
+        if self.workers == 1:
+            for rank in ranks:
+                self.run_task(rank)
             return
-        pipeline = self.pipeline
-        for rank in range(self.tasks):
-            self.pipeline = copy.deepcopy(pipeline)
-            self._run_for_rank(rank)
+        with worker_pool(
+            self.workers, initializer=_start_worker, arguments=(self,), start_method="forkserver"
+        ) as pool:
+            for task in as_completed([pool.submit(_run_task, rank) for rank in ranks]):
+                task.result()
+
+    def run_task(self, rank: int) -> None:
+        """Do one task with steps of its own."""
+        task = copy.copy(self)
+        task.pipeline = copy.deepcopy(self.pipeline)
+        task._run_for_rank(rank)
 
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> Any:
         datatrove_logger.disable("datatrove")
-        if multiprocess.parent_process() is not None:
-            _end_with_parent()
         return super()._run_for_rank(rank, local_rank, node_rank)
 
 
-def _end_with_parent() -> None:
-    """End this worker when its parent is killed: it would go on to the end of its unit unseen."""
-    name = "corpus-parent-watch"
-    if any(thread.name == name for thread in threading.enumerate()):
-        return
-    parent = os.getppid()
+_executor: _LocalExecutor | None = None
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL_SECONDS)
-        os._exit(1)
 
-    threading.Thread(target=watch, name=name, daemon=True).start()
+def _start_worker(executor: _LocalExecutor) -> None:
+    global _executor  # noqa: PLW0603 - one executor a worker process, not one a task
+    _executor = executor
+
+
+def _run_task(rank: int) -> None:
+    assert _executor is not None
+    _executor.run_task(rank)
 
 
 class _RayExecutor(RayPipelineExecutor):
@@ -142,6 +149,7 @@ def run_steps(
 
     Raises:
         CorpusError: a task failed.
+        YinziError: a worker process was killed, likely for want of memory.
     """
     if executor not in EXECUTORS:
         raise ConfigError(f"executor is {executor!r}: must be one of {', '.join(EXECUTORS)}")

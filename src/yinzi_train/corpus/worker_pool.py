@@ -10,7 +10,6 @@ import concurrent.futures
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -23,29 +22,39 @@ __all__ = ["worker_pool"]
 
 @contextmanager
 def worker_pool(
-    n_workers: int, *, initializer: Callable[..., None], arguments: tuple[Any, ...]
+    n_workers: int,
+    *,
+    initializer: Callable[..., None],
+    arguments: tuple[Any, ...],
+    start_method: str = "fork",
 ) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
-    """Give a pool of processes; work that has not begun is dropped if the block fails.
+    """Give a pool of processes, which are ended at once if the block fails.
 
     Args:
         n_workers: processes.
         initializer: called in each of them first.
         arguments: what it is called with.
+        start_method: "fork": workers share the arguments' memory; "forkserver": each gets a copy,
+            and this process may have threads. Where the system has neither: "spawn".
 
     Raises:
         YinziError: a process was killed from outside.
     """
-    # Forked workers share the arguments' memory; elsewhere each gets a copy.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    known = start_method in multiprocessing.get_all_start_methods()
+    others = set(multiprocessing.active_children())
     pool = concurrent.futures.ProcessPoolExecutor(
         n_workers,
-        multiprocessing.get_context(method),
+        multiprocessing.get_context(start_method if known else "spawn"),
         initializer=_start_worker,
-        initargs=(os.getpid(), initializer, arguments),
+        initargs=(initializer, arguments),
     )
     try:
         yield pool
-    except BrokenProcessPool as error:
+    except BaseException as error:
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        if not isinstance(error, BrokenProcessPool):
+            raise
         raise YinziError(
             "a worker process was killed, likely for want of memory: run the same command again "
             "with fewer --workers"
@@ -54,15 +63,14 @@ def worker_pool(
         pool.shutdown(cancel_futures=True)
 
 
-def _start_worker(
-    parent_id: int, initializer: Callable[..., None], arguments: tuple[Any, ...]
-) -> None:
+def _start_worker(initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     initializer(*arguments)
-    threading.Thread(target=_leave_with_parent, args=(parent_id,), daemon=True).start()
 
 
-def _leave_with_parent(parent_id: int) -> None:
+def _leave_with_parent() -> None:
     """End this process when its parent was killed and cannot tell it to."""
-    while os.getppid() == parent_id:
-        time.sleep(0.5)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)

@@ -41,6 +41,16 @@ class Dataset:
         """The Parquet files, by name."""
         return [self.path / shard.file for shard in self.manifest.shards]
 
+    @property
+    def column_names(self) -> list[str]:
+        """Columns of the shards: those of every dataset, and what augmentation adds to one."""
+        for path in self.shard_paths[:1]:
+            try:
+                return list(pq.read_schema(path).names)
+            except (OSError, pa.ArrowException):
+                break  # reading the shard says what is wrong with it
+        return list(ROW_SCHEMA.names)
+
     def iter_tables(
         self,
         *,
@@ -55,7 +65,7 @@ class Dataset:
 
         Args:
             split: "train", "validation" or "test"; all if not given.
-            columns: columns to read, in this order; all if not given.
+            columns: columns to read, in this order; those of every dataset if not given.
             folds: values of `fold` to read, as of `Dataset.folds`.
             sources: sources to read.
             domains: domains to read.
@@ -65,7 +75,7 @@ class Dataset:
             ConfigError: an unknown split or column.
             DatasetError: a shard cannot be read.
         """
-        chosen = _chosen_columns(columns)
+        chosen = _chosen_columns(columns, self.column_names)
         if split is not None and split not in SPLITS:
             raise ConfigError(f"unknown split {split!r}: expected one of {list(SPLITS)}")
         wanted = {
@@ -141,12 +151,12 @@ def iter_rows(
     return open_dataset(folder).iter_rows(split=split, columns=columns)
 
 
-def _chosen_columns(columns: Sequence[str] | None) -> list[str]:
+def _chosen_columns(columns: Sequence[str] | None, known: list[str]) -> list[str]:
     if columns is None:
         return list(ROW_SCHEMA.names)
-    unknown = [name for name in columns if name not in ROW_SCHEMA.names]
+    unknown = [name for name in columns if name not in known]
     if unknown:
-        raise ConfigError(f"unknown columns {unknown[:5]}: the columns are {ROW_SCHEMA.names}")
+        raise ConfigError(f"unknown columns {unknown[:5]}: the columns are {known}")
     return list(columns)
 
 

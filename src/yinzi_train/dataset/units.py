@@ -11,12 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import json
-import os
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -266,7 +262,6 @@ class _UnitStep(PipelineStep):
     def run(
         self, data: DocumentsPipeline = None, rank: int = 0, world_size: int = 1
     ) -> DocumentsPipeline:
-        _leave_with_parent()
         unit = self.units[rank]
         try:
             _work(self.stage, unit, note=self.notes / unit.name)
@@ -304,21 +299,6 @@ def _made_from(stage: UnitStage, unit: Unit) -> str:
 
 def _output_path(stage: UnitStage, unit: Unit) -> Path:
     return stage.output_folder / f"{unit.name}.parquet"
-
-
-def _leave_with_parent() -> None:
-    """End this worker when the process that started it was killed and cannot tell it to."""
-    multiprocess: Any = importlib.import_module("multiprocess")  # datatrove's, not the library's
-    if multiprocess.parent_process() is None:
-        return
-    parent_id = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent_id:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _read_note(path: Path) -> int:

@@ -35,7 +35,6 @@ __all__ = [
 NEUTRAL: Final = 5
 _N_CODES: Final = 0x110000
 _ERHUA: Final = "r5"  # how CC-CEDICT writes 儿 that only colours the syllable before it
-_SYLLABLES_PER_NODE: Final = 512
 
 
 class Evidence(IntEnum):
@@ -102,7 +101,8 @@ class WordReadings:
         codes, lengths = lexicon.hanzi_codes()
         words = np.arange(lexicon.n_words)
         first = lexicon.first_hanzi(words)
-        readings = _main_readings(lexicon, lengths, first, len(codes))
+        syllables, tones = lexicon.main_readings()
+        readings = syllables * np.int16(8) + tones.astype(np.int16)
         for code, changes in _CITATION.items():
             here = np.flatnonzero(codes == code)
             for spoken, citation in changes.items():
@@ -119,25 +119,6 @@ class WordReadings:
         content = hashlib.sha256(codes.astype("<u4").tobytes())
         content.update(self.readings.astype("<i2").tobytes() + self.evidence.tobytes())
         self.digest = content.digest()
-
-
-def _main_readings(
-    lexicon: Lexicon, lengths: NDArray[np.int64], first: NDArray[np.int64], n_codes: int
-) -> NDArray[np.int16]:
-    """Return what `Lexicon.main_reading` gives, for all words: climbing the trie in step."""
-    readings = np.empty(n_codes, dtype=np.int16)
-    words = np.arange(lexicon.n_words)
-    nodes = np.searchsorted(lexicon._node_first_word, words, side="right") - 1
-    tones = np.empty(2 * len(lexicon._word_tones), dtype=np.int16)
-    tones[::2] = lexicon._word_tones & np.uint8(15)
-    tones[1::2] = lexicon._word_tones >> np.uint8(4)
-    for position in range(int(lengths.max(initial=0)) - 1, -1, -1):
-        alive = np.flatnonzero(lengths > position)
-        keys = lexicon._child_keys[nodes[alive] - 1].astype(np.int64)
-        at = first[alive] + position
-        readings[at] = (keys % _SYLLABLES_PER_NODE) * 8 + tones[at]
-        nodes[alive] = keys // _SYLLABLES_PER_NODE
-    return readings
 
 
 def _evidence(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +13,7 @@ from yinzi.errors import ConfigError
 from yinzi_train.lexicon.build import LexiconOptions
 from yinzi_train.ngram.kneser_ney import KneserNeyOptions
 from yinzi_train.ngram.tables import TableOptions
-from yinzi_train.pipeline.options import build_options, unknown_key_error
+from yinzi_train.pipeline.options import build_options, read_toml, unknown_key_error
 
 __all__ = [
     "ArtifactOptions",
@@ -195,9 +193,7 @@ def read_config(path: Path, *, overrides: Sequence[str] = ()) -> BuildConfig:
     Raises:
         ConfigError: the file cannot be read, or a key or value is not as it must be; names both.
     """
-    tables = _load_toml(path)
-    for override in overrides:
-        _override(tables, override)
+    tables = read_toml(path, overrides=overrides, example="weights.chat=2")
     label = path.name
     for name, table in tables.items():
         if name not in _SECTIONS:
@@ -210,42 +206,6 @@ def read_config(path: Path, *, overrides: Sequence[str] = ()) -> BuildConfig:
     weights = tables.pop("weights")
     config = build_options(BuildConfig, tables, label=label, key="")
     return replace(config, weights=weights)
-
-
-def _load_toml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read config {str(path)!r}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path.name} is not UTF-8 at byte {error.start}") from error
-    return _parse_toml(text, label=path.name)
-
-
-def _parse_toml(text: str, *, label: str) -> dict[str, Any]:
-    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        tables: dict[str, Any] = toml.loads(text)
-    except toml.TOMLDecodeError as error:
-        raise ConfigError(f"{label} is not TOML: {error}") from error
-    return tables
-
-
-def _override(tables: dict[str, Any], override: str) -> None:
-    """Set one value; what is no TOML value is taken as text."""
-    key, equals, text = override.partition("=")
-    names = [name.strip() for name in key.split(".")]
-    if not equals or not all(names):
-        raise ConfigError(f"--set {override!r}: expected section.key=value, as weights.chat=2")
-    try:
-        value = _parse_toml(f"value = {text}", label=override)["value"]
-    except ConfigError:
-        value = text.strip()
-    for name in names[:-1]:
-        tables = tables.setdefault(name, {})
-        if not isinstance(tables, dict):
-            raise ConfigError(f"--set {override!r}: {name} is a value, expected a table")
-    tables[names[-1]] = value
 
 
 def _read_weights(table: Mapping[str, Any], label: str) -> DomainWeights:

@@ -7,16 +7,72 @@ key. Nothing is converted silently but whole numbers given for fractions.
 from __future__ import annotations
 
 import difflib
+import importlib
+import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from yinzi.errors import ConfigError
 
-__all__ = ["build_options", "unknown_key_error"]
+__all__ = ["build_options", "read_toml", "unknown_key_error"]
 
 _Options = TypeVar("_Options")
+
+
+def read_toml(path: Path | None, *, overrides: Sequence[str] = (), example: str) -> dict[str, Any]:
+    """Read the tables of a TOML file and set single values of them.
+
+    >>> read_toml(None, overrides=["a.b=2"], example="splits.seed=2")
+    {'a': {'b': 2}}
+
+    Args:
+        path: the file; None for no tables but those of the overrides.
+        overrides: ``section.key=value`` each; what is no TOML value is taken as text.
+        example: an override, for the message about a wrong one.
+
+    Raises:
+        ConfigError: the file cannot be read, or an override is none; names it.
+    """
+    tables: dict[str, Any] = {}
+    if path is not None:
+        try:
+            text = path.read_bytes().decode("utf-8")
+        except OSError as error:
+            raise ConfigError(f"cannot read config {str(path)!r}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path.name} is not UTF-8 at byte {error.start}") from error
+        tables = _parse_toml(text, label=path.name)
+    for override in overrides:
+        _override(tables, override, example=example)
+    return tables
+
+
+def _parse_toml(text: str, *, label: str) -> dict[str, Any]:
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        tables: dict[str, Any] = toml.loads(text)
+    except toml.TOMLDecodeError as error:
+        raise ConfigError(f"{label} is not TOML: {error}") from error
+    return tables
+
+
+def _override(tables: dict[str, Any], override: str, *, example: str) -> None:
+    key, equals, text = override.partition("=")
+    names = [name.strip() for name in key.split(".")]
+    if not (equals and len(names) > 1 and all(names)):
+        raise ConfigError(f"--set {override!r}: expected section.key=value, as {example}")
+    try:
+        value = _parse_toml(f"value = {text}", label=override)["value"]
+    except ConfigError:
+        value = text.strip()
+    for name in names[:-1]:
+        tables = tables.setdefault(name, {})
+        if not isinstance(tables, dict):
+            raise ConfigError(f"--set {override!r}: {name} is a value, expected a table")
+    tables[names[-1]] = value
 
 
 def build_options(

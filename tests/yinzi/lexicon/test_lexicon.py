@@ -150,6 +150,13 @@ def test_main_reading_is_the_likeliest(lexicon: Lexicon) -> None:
         assert spelled == list(zip(entry.syllables, entry.tones, strict=True))
 
 
+def test_main_readings_are_those_of_each_word(lexicon: Lexicon) -> None:
+    syllables, tones = lexicon.main_readings()
+    assert len(syllables) == len(tones) == len(lexicon.hanzi_codes()[0])
+    one_by_one = [pair for word in range(lexicon.n_words) for pair in lexicon.main_reading(word)]
+    assert list(zip(syllables.tolist(), tones.tolist(), strict=True)) == one_by_one
+
+
 @given(st.data())
 def test_count_tone_differences_counts_hanzi(lexicon: Lexicon, data: st.DataObject) -> None:
     entries = data.draw(

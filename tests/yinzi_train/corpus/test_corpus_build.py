@@ -129,6 +129,16 @@ def test_finished_corpus_is_kept_until_text_or_options_change(
     assert "我要去买飞机票。" not in [row["text"] for row in rows(third)]
 
 
+def test_what_a_killed_run_left_unfinished_goes(texts: Path, tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    run_corpus([texts], whole)
+    for folder, name in ((out, "corpus.json"), (out / "shards", "news__a-000.parquet")):
+        folder.mkdir(exist_ok=True)
+        (folder / f".{name}.0123abcd.part").write_text("half")
+    run_corpus([texts], out)
+    assert snapshot(out) == snapshot(whole)
+
+
 @pytest.mark.parametrize("n_writes", [1, 5, 9, 11, 14, 18, 24])
 def test_full_disk_is_an_error_and_the_next_run_goes_on(
     texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_writes: int

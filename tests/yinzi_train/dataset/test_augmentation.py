@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.yinzi_train.dataset.augmentation_samples import HEAVY, row_of, table_of, tables
 from yinzi.errors import ConfigError
 from yinzi.pinyin import SYLLABLES, Edge, EdgeKind, GraphOptions, SyllableGraph
+from yinzi.pinyin.inventory import INTERJECTIONS
 from yinzi_train.dataset.augmentation import (
     AugmentationOptions,
     augment,
@@ -163,6 +164,8 @@ def test_letters_parse_back_to_what_was_typed(table: pa.Table, seed: int) -> Non
     for row in augment_table(table, LEGIBLE, seed=seed).to_pylist():
         graph = SyllableGraph.from_text(row["typed"], ALL_PATHS)
         for start, end, syllable, kind in intended_path(row):
+            if SYLLABLES[syllable] in INTERJECTIONS:
+                continue  # `aam1`: a toned m inside joined letters is an initial to the graph
             assert any(
                 edge.start == start
                 and row["typed"][end : edge.end].strip(" ") == ""
