@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from yinzi.cli.running import DebugOption
 from yinzi_train.cli.dataset import RestartOption
 from yinzi_train.cli.options import SetOption, WorkersOption
-
-if TYPE_CHECKING:
-    from yinzi_train.dataset.units import ReportProgress
+from yinzi_train.cli.row_progress import row_progress
 
 __all__ = [
     "EXAMPLES",
@@ -24,7 +20,6 @@ __all__ = [
     "SettingsOption",
     "SplitOption",
     "augment",
-    "row_progress",
 ]
 
 EXAMPLES: Final = """Examples:
@@ -99,32 +94,3 @@ def augment(
         file=sys.stderr,
     )
     print(out)
-
-
-@contextmanager
-def row_progress() -> Iterator[ReportProgress]:
-    """Show a bar with the rows done and the time left on stderr, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("rows"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("rows", total=None)
-        yield lambda n_done, n_total: bar.update(task, completed=n_done, total=n_total)

@@ -10,8 +10,9 @@ from typing import Annotated, Final
 import typer
 
 from yinzi.cli.running import DebugOption
-from yinzi_train.cli.augment import DatasetArgument, SettingsOption, SplitOption, row_progress
+from yinzi_train.cli.augment import DatasetArgument, SettingsOption, SplitOption
 from yinzi_train.cli.options import SetOption
+from yinzi_train.cli.row_progress import row_progress
 
 __all__ = ["EXAMPLES", "balance"]
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from yinzi.cli.running import DebugOption
-
-if TYPE_CHECKING:
-    from yinzi_train.dataset.report import ReportProgress
+from yinzi_train.cli.row_progress import row_progress
 
 __all__ = ["EXAMPLES", "report"]
 
@@ -87,7 +83,7 @@ def report(
             raise typer.Exit(1)
         print("report and manifest agree", file=sys.stderr)
         return
-    with _progress() as on_progress:
+    with row_progress() as on_progress:
         files = report_dataset(
             dataset,
             out=out,
@@ -96,32 +92,3 @@ def report(
             on_progress=on_progress,
         )
     print(files[0])
-
-
-@contextmanager
-def _progress() -> Iterator[ReportProgress]:
-    """Show a bar with the rows done and the time left on stderr, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("rows"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("rows", total=None)
-        yield lambda n_done, n_total: bar.update(task, completed=n_done, total=n_total)

@@ -17,6 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.dataset.augmentation import TYPED_FIELDS, AugmentationOptions, augment_table
 from yinzi_train.dataset.augmentation_operations import OPERATION_KINDS
@@ -32,11 +33,11 @@ from yinzi_train.dataset.manifest import (
 )
 from yinzi_train.dataset.reader import Dataset, open_dataset
 from yinzi_train.dataset.schema import ROW_SCHEMA, SPLITS
+from yinzi_train.dataset.shard_stage import count_groups
 from yinzi_train.dataset.storage import (
     FileRecord,
     StorageOptions,
     atomic_path,
-    file_sha256,
     read_json,
     write_json,
     write_table_file,
@@ -65,7 +66,6 @@ TYPED_SCHEMA: Final = pa.schema([*ROW_SCHEMA, *TYPED_FIELDS])
 """What an augmented dataset holds: one sentence, and what was typed for it, a row."""
 
 _STAGE: Final = "augmentation"
-_GROUPS: Final = ("source", "domain", "licence", "split", "fold")
 _CARD: Final = """---
 language:
 - zh
@@ -159,7 +159,7 @@ class AugmentStage:
                 if not len(kept):
                     continue
                 typed = augment_table(kept, self.options, seed=self.seed).cast(TYPED_SCHEMA)
-                _count_groups(typed, groups)
+                count_groups(typed, groups)
                 n_changed += _count_operations(typed, operations, profiles)
                 yield typed
 
@@ -205,7 +205,7 @@ def augment_dataset(
         raise DatasetError(f"dataset {str(dataset.path)!r} has no rows of the split {split!r}")
     _check_folder(out, dataset)
     settings = {
-        "dataset": file_sha256(dataset.path / MANIFEST_NAME),
+        "dataset": sha256_hex(dataset.path / MANIFEST_NAME),
         "seed": seed,
         "split": split,
         "options": asdict(options or AugmentationOptions()),
@@ -278,20 +278,6 @@ def _check_folder(out: Path, dataset: Dataset) -> None:
         raise ConfigError(
             f"{str(out)!r} holds a dataset that is not augmented: give --out a new or empty folder"
         )
-
-
-def _count_groups(table: pa.Table, groups: dict[tuple[Any, ...], list[int]]) -> None:
-    """Add rows, hanzi and doubtful hanzi of a table to its groups."""
-    counted = table.select(_GROUPS)
-    counted = counted.append_column("hanzi", pc.utf8_length(table.column("hanzi")))
-    counted = counted.append_column("doubtful", pc.list_value_length(table.column("doubtful")))
-    sums = counted.group_by(list(_GROUPS)).aggregate(
-        [([], "count_all"), ("hanzi", "sum"), ("doubtful", "sum")]
-    )
-    for row in sums.to_pylist():
-        total = groups[tuple(row[name] for name in _GROUPS)]
-        for index, name in enumerate(("count_all", "hanzi_sum", "doubtful_sum")):
-            total[index] += row[name]
 
 
 def _count_operations(

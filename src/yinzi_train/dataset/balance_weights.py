@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.dataset.balance import BalanceOptions, RowWeights, read_balance_tables, weigh_rows
 from yinzi_train.dataset.balance_report import BalanceReport, report_balance
@@ -23,7 +24,7 @@ from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import Dataset
 from yinzi_train.dataset.sampling import Shards
 from yinzi_train.dataset.schema import SPLITS
-from yinzi_train.dataset.storage import atomic_path, file_sha256, write_json
+from yinzi_train.dataset.storage import atomic_path, write_json
 from yinzi_train.dataset.units import ReportProgress
 
 __all__ = ["WEIGHTS_NAME", "Balance", "balance_dataset", "write_balance"]
@@ -89,7 +90,7 @@ def balance_dataset(
     weighed = weigh_rows(read(), pairs, options, split=split)
     report = report_balance(read(), pairs, weighed)
     made_from = {
-        "dataset": file_sha256(dataset.path / MANIFEST_NAME),
+        "dataset": sha256_hex(dataset.path / MANIFEST_NAME),
         "shards": {one.file: one.rows for one in dataset.manifest.shards},
         "split": split,
         "options": asdict(options),

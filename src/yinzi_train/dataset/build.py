@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.corpus.result import CorpusResult
 from yinzi_train.dataset.card import CARD_NAME, dataset_card
@@ -37,7 +38,6 @@ from yinzi_train.dataset.shard_stage import ShardStage
 from yinzi_train.dataset.storage import (
     StorageOptions,
     atomic_path,
-    file_sha256,
     read_json,
     write_json,
 )
@@ -241,7 +241,7 @@ def _run_dataset(
         for path in build.evaluation
     ]
     _check_names(sets)
-    digests = [file_sha256(path) for path in build.evaluation]
+    digests = [sha256_hex(path) for path in build.evaluation]
     made_from = {
         "splits": asdict(config.splits),
         "contamination": asdict(config.contamination),

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.corpus.build import run_corpus
 from yinzi_train.corpus.execution import Progress
 from yinzi_train.corpus.options import CorpusOptions
 from yinzi_train.corpus.result import CorpusResult
 from yinzi_train.corpus.sources import MANIFEST_NAME, UNKNOWN_LICENCE, find_sources
-from yinzi_train.dataset.storage import file_sha256
 from yinzi_train.dataset.units import Execution
 
 __all__ = ["SourceText", "clean_corpus", "describe_sources"]
@@ -72,7 +72,7 @@ def describe_sources(inputs: Sequence[Path], options: CorpusOptions) -> list[Sou
                 domain=source.domain,
                 licence=source.licence,
                 origin=place if version in place else f"{place} {version}".strip(),
-                sha256=tuple(file_sha256(path) for path in source.files),
+                sha256=tuple(sha256_hex(path) for path in source.files),
             )
         )
     return described

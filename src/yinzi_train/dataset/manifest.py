@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi_train.dataset.errors import DatasetError
 from yinzi_train.dataset.schema import SCHEMA_VERSION
-from yinzi_train.dataset.storage import file_sha256, read_json, write_json
+from yinzi_train.dataset.storage import read_json, write_json
 
 __all__ = [
     "MANIFEST_NAME",
@@ -206,7 +207,7 @@ def _check_shard(folder: Path, shard: ShardRecord, *, label: str, verify: bool) 
             f"{label}: {shard.file} has {n_bytes} bytes, the manifest says {shard.n_bytes}; the "
             "file is damaged or edited, fetch or build it again"
         )
-    if verify and (sha256 := file_sha256(path)) != shard.sha256:
+    if verify and (sha256 := sha256_hex(path)) != shard.sha256:
         raise DatasetError(
             f"{label}: {shard.file} sha256 is {sha256[:8]}…, the manifest says "
             f"{shard.sha256[:8]}…; the file is damaged or edited, fetch or build it again"

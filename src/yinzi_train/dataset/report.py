@@ -7,7 +7,7 @@ manifest before anything is written.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.dataset.card import CARD_NAME, dataset_card
 from yinzi_train.dataset.errors import DatasetError
@@ -31,7 +32,8 @@ from yinzi_train.dataset.report_manifest import (
 from yinzi_train.dataset.report_page import TITLE, page_blocks
 from yinzi_train.dataset.report_plots import draw_plots, find_hanzi_font
 from yinzi_train.dataset.report_statistics import counted_statistics
-from yinzi_train.dataset.storage import atomic_path, file_sha256, read_json, write_json
+from yinzi_train.dataset.storage import atomic_path, read_json, write_json
+from yinzi_train.dataset.units import ReportProgress
 
 __all__ = [
     "PAGE_NAME",
@@ -49,9 +51,6 @@ HTML_NAME: Final = "report.html"
 FORMAT_VERSION: Final = 1
 _BATCH_ROWS: Final = 1 << 15
 _READ_AS_DICTIONARY: Final = ["source", "domain", "licence", "split"]
-
-ReportProgress = Callable[[int, int], None]
-"""Called with the rows done and the rows in all."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def check_report(folder: Path, *, out: Path | None = None) -> list[str]:
     found = check_page(out)
     report = _read_report(out)
     found += differences(report, manifest)
-    digest = file_sha256(folder / MANIFEST_NAME)
+    digest = sha256_hex(folder / MANIFEST_NAME)
     if report["manifest_sha256"] != digest:
         found.append(
             f"{MANIFEST_NAME}: the report is of one with sha256 {report['manifest_sha256'][:8]}…, "
@@ -217,7 +216,7 @@ def _count(
         n_done += n_shard
     report: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
-        "manifest_sha256": file_sha256(dataset.path / MANIFEST_NAME),
+        "manifest_sha256": sha256_hex(dataset.path / MANIFEST_NAME),
         **manifest_statistics(dataset.manifest),
         **counted_statistics(
             counts, lexicon=lexicon, word_counts=None if words is None else words.counts()

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from yinzi.pinyin import SYLLABLES
 from yinzi.text import hanzi_mask
 from yinzi_train.dataset.errors import DatasetError
-from yinzi_train.dataset.schema import SPLITS
+from yinzi_train.dataset.schema import GROUP_COLUMNS, SPLITS
 
 __all__ = [
     "COLUMNS",
-    "GROUP_COLUMNS",
     "DatasetCounts",
     "GroupCount",
     "ReadingCounts",
@@ -30,7 +29,6 @@ __all__ = [
     "SentenceBatch",
 ]
 
-GROUP_COLUMNS: Final = ("source", "domain", "licence", "split", "fold")
 COLUMNS: Final = (
     *GROUP_COLUMNS,
     *("text", "hanzi", "run_lengths", "syllables", "tones", "doubtful"),

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 __all__ = [
     "CLEAN_SCHEMA",
+    "GROUP_COLUMNS",
     "LABELLED_SCHEMA",
     "ROW_SCHEMA",
     "SCHEMA_VERSION",
@@ -22,6 +23,9 @@ SCHEMA_VERSION: Final = 1
 """Goes up when a column changes its name, type or meaning."""
 
 SPLITS: Final = ("train", "validation", "test")
+
+GROUP_COLUMNS: Final = ("source", "domain", "licence", "split", "fold")
+"""Columns that the manifest and the report count rows by."""
 
 CLEAN_SCHEMA: Final = pa.schema(
     [

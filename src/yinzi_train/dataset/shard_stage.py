@@ -10,20 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from yinzi_train.dataset.contamination import ContaminationIndex, Finding
-from yinzi_train.dataset.schema import LABELLED_SCHEMA, ROW_SCHEMA, SPLITS
+from yinzi_train.dataset.schema import GROUP_COLUMNS, LABELLED_SCHEMA, ROW_SCHEMA, SPLITS
 from yinzi_train.dataset.splits import SplitOptions, assign_splits
 from yinzi_train.dataset.storage import FileRecord, StorageOptions, write_table_file
 
-__all__ = ["ShardStage"]
-
-_GROUPS: Final = ("source", "domain", "licence", "split", "fold")
+__all__ = ["ShardStage", "count_groups"]
 
 
 @dataclass
@@ -65,7 +63,7 @@ class ShardStage:
             for table in tables:
                 kept, left_out = self._divide(table)
                 dropped.extend(left_out)
-                _count(kept, groups)
+                count_groups(kept, groups)
                 yield kept
 
         record = write_table_file(output, rows(), schema=ROW_SCHEMA, options=self.storage)
@@ -102,17 +100,17 @@ class ShardStage:
         return [found for found in self.index.find(hanzi, lengths) if is_train[found.row]]
 
 
-def _count(table: pa.Table, groups: dict[tuple[Any, ...], list[int]]) -> None:
+def count_groups(table: pa.Table, groups: dict[tuple[Any, ...], list[int]]) -> None:
     """Add rows, hanzi and doubtful hanzi of a table to its groups."""
     if not len(table):
         return
-    counted = table.select(_GROUPS)
+    counted = table.select(GROUP_COLUMNS)
     counted = counted.append_column("hanzi", pc.utf8_length(table.column("hanzi")))
     counted = counted.append_column("doubtful", pc.list_value_length(table.column("doubtful")))
-    sums = counted.group_by(list(_GROUPS)).aggregate(
+    sums = counted.group_by(list(GROUP_COLUMNS)).aggregate(
         [([], "count_all"), ("hanzi", "sum"), ("doubtful", "sum")]
     )
     for row in sums.to_pylist():
-        total = groups[tuple(row[name] for name in _GROUPS)]
+        total = groups[tuple(row[name] for name in GROUP_COLUMNS)]
         for index, name in enumerate(("count_all", "hanzi_sum", "doubtful_sum")):
             total[index] += row[name]

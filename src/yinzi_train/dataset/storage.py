@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.dataset.errors import DatasetError
 
@@ -28,7 +28,6 @@ __all__ = [
     "FileRecord",
     "StorageOptions",
     "atomic_path",
-    "file_sha256",
     "read_json",
     "write_json",
     "write_table_file",
@@ -79,7 +78,7 @@ class FileRecord:
     def describes(self, path: Path) -> bool:
         """Tell whether a file is there and has these very bytes."""
         try:
-            return path.stat().st_size == self.n_bytes and file_sha256(path) == self.sha256
+            return path.stat().st_size == self.n_bytes and sha256_hex(path) == self.sha256
         except FileNotFoundError:
             return False
 
@@ -140,7 +139,7 @@ def write_table_file(
             for table in _regrouped(tables, options.row_group_rows):
                 writer.write_table(table, row_group_size=options.row_group_rows)
                 rows += len(table)
-        record = FileRecord(rows, part.stat().st_size, file_sha256(part))
+        record = FileRecord(rows, part.stat().st_size, sha256_hex(part))
     return record
 
 
@@ -161,15 +160,6 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _leaves(schema: pa.Schema) -> list[str]:

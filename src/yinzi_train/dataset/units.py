@@ -24,12 +24,12 @@ import pyarrow.parquet as pq
 from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
+from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import YinziError
 from yinzi_train.corpus.execution import Progress, run_steps
 from yinzi_train.dataset.errors import DatasetError
 from yinzi_train.dataset.storage import (
     FileRecord,
-    file_sha256,
     read_json,
     remove_parts,
     write_json,
@@ -147,7 +147,7 @@ def list_units(paths: Iterable[Path]) -> list[Unit]:
     for path in paths:
         try:
             rows = pq.read_metadata(path).num_rows
-            units.append(Unit(path.stem, path, rows, file_sha256(path)))
+            units.append(Unit(path.stem, path, rows, sha256_hex(path)))
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(path, error) from error
     return units
