@@ -18,8 +18,10 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(artifact: str | Path = "base", *, verify: bool = True) -> Converter:
+def load(
+    artifact: str | Path = "base", *, verify: bool = True, uses_encoder: bool = True
+) -> Converter:
     """Load a converter; see `yinzi.converter.load`. Nothing heavy is imported before."""
     from yinzi.converter import load as load_converter
 
-    return load_converter(artifact, verify=verify)
+    return load_converter(artifact, verify=verify, uses_encoder=uses_encoder)

@@ -411,7 +411,7 @@ def test_load_tells_that_lexicon_and_language_model_are_of_two_builds(
     monkeypatch.setattr("yinzi.language_model.LanguageModel.n_words", 5, raising=False)
     lexicon = converter.decoder.lexicon
     monkeypatch.setattr(lexicon, "n_words", 7)
-    monkeypatch.setattr("yinzi.converter.Lexicon", lambda arrays: lexicon)
+    monkeypatch.setattr("yinzi.converter.converter.Lexicon", lambda arrays: lexicon)
     with pytest.raises(ArtifactError, match=r"the lexicon has 7 words.*of different builds"):
         Converter(converter.artifact)
 

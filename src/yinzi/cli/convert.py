@@ -17,7 +17,7 @@ from yinzi.cli.lines import (
     decode_argument,
     read_batches,
 )
-from yinzi.cli.loading import ArtifactOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def convert(
             "--left-context", help="Text that stands before each line.", show_default=False
         ),
     ] = "",
+    no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Most lines to convert at once.")
@@ -81,7 +82,7 @@ def convert(
     converter = None
     n_lines = 0
     for lines in batches:
-        converter = converter or loading.load_converter(artifact)
+        converter = converter or loading.load_converter(artifact, no_encoder=no_encoder)
         contexts = [left_context] * len(lines) if left_context else None
         answers = converter.convert_batch(lines, left_contexts=contexts, n_best=n_best)
         for line, candidates in zip(lines, answers, strict=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yinzi.cli import loading
-from yinzi.cli.loading import ArtifactOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from yinzi.evaluation import FilesReport, SetReport
+    from yinzi.converter import Converter
+    from yinzi.evaluation import EvaluationOptions, FilesReport, SetReport
     from yinzi.evaluation.bootstrap import Estimate
 
 __all__ = ["EXAMPLES", "Form", "LimitOption", "SetsArgument", "evaluate", "print_report"]
@@ -28,6 +30,13 @@ EXAMPLES = """Example:
 $ yinzi evaluate hsk.tsv tatoeba.tsv --input-form unsegmented"""
 
 _HEADINGS = {"miu_accuracy@1": "MIU@1", "miu_accuracy@5": "MIU@5", "character_accuracy": "CA"}
+
+
+class Against(str, Enum):
+    """What a converter is compared with: itself, knowing less."""
+
+    NO_LEFT_CONTEXT = "no-left-context"
+    NO_ENCODER = "no-encoder"
 
 
 class Form(str, Enum):
@@ -78,10 +87,19 @@ def evaluate(
         bool,
         typer.Option("--slices", help="Show parts of each set too.", show_default=False),
     ] = False,
+    against: Annotated[
+        Against | None,
+        typer.Option(
+            "--against",
+            help="Compare row by row with the same converter knowing less: rows better and worse.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print the whole report as JSON.", show_default=False),
     ] = False,
+    no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
 ) -> None:
@@ -95,13 +113,66 @@ def evaluate(
     options = EvaluationOptions(
         input_form=InputForm(form.value), use_left_context=with_left_context, n_best=n_best
     )
-    report = evaluate_files(loading.load_converter(artifact), files, options, limit=limit)
+    converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    if against is not None:
+        _compare(
+            converter, files, options, against, artifact=artifact, limit=limit, as_json=as_json
+        )
+        return
+    report = evaluate_files(converter, files, options, limit=limit)
     if as_json:
         print(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
         print_report(report, with_slices=slices)
     for part in report.sets:
         _warn(part)
+
+
+def _compare(
+    converter: Converter,
+    files: Sequence[Path],
+    options: EvaluationOptions,
+    against: Against,
+    *,
+    artifact: str,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Print how many rows are right with, and only with, what the other one lacks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from yinzi.evaluation import compare_files
+
+    options = replace(options, latency_lines=0)
+    other = converter, options
+    if against is Against.NO_LEFT_CONTEXT:
+        options = replace(options, use_left_context=True)
+        other = converter, replace(options, use_left_context=False)
+    else:
+        other = loading.load_converter(artifact, no_encoder=True), options
+    found = list(compare_files(files, (converter, options), other, limit=limit))
+    if as_json:
+        print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))
+        return
+    title = f"{options.input_form.value} input, against {against.value}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("set", "slice", "rows", "better", "worse", "p", "MIU@1", "MIU@5", "CA"):
+        is_text = column in ("set", "slice")
+        table.add_column(column, justify="left" if is_text else "right", overflow="fold")
+    for part in found:
+        paired = part.comparison
+        table.add_row(
+            part.set_name,
+            part.slice_name,
+            str(part.n_rows),
+            str(paired.n_better),
+            str(paired.n_worse),
+            f"{paired.p_value:.2g}",
+            *(f"{paired.differences[name].value:+.3f}" for name in _HEADINGS),
+        )
+    width = None if sys.stdout.isatty() else 120
+    Console(file=sys.stdout, width=width, highlight=False).print(table)
 
 
 def print_report(report: FilesReport, *, with_slices: bool) -> None:

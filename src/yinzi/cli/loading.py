@@ -9,14 +9,22 @@ import typer
 if TYPE_CHECKING:
     from yinzi.converter import Converter
 
-__all__ = ["ArtifactOption", "load_converter"]
+__all__ = ["ArtifactOption", "NoEncoderOption", "load_converter"]
 
 ArtifactOption = Annotated[
     str, typer.Option("--artifact", metavar="NAME|PATH", help="Artifact to use.")
 ]
+NoEncoderOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-encoder",
+        help="Leave the neural model out: the language model alone decides.",
+        show_default=False,
+    ),
+]
 
 
-def load_converter(artifact: str) -> Converter:
+def load_converter(artifact: str, *, no_encoder: bool = False) -> Converter:
     """Return the converter of an artifact, given by name or path.
 
     Raises:
@@ -24,4 +32,4 @@ def load_converter(artifact: str) -> Converter:
     """
     import yinzi  # loads numpy, which `--help` does not need
 
-    return yinzi.load(artifact)
+    return yinzi.load(artifact, uses_encoder=not no_encoder)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from yinzi.decoding.beam import BeamOptions
-from yinzi.decoding.decoder import Decoder, DecoderOptions, PrefixWord, is_long
+from yinzi.decoding.decoder import Decoder, DecoderOptions, LeftContext, PrefixWord, is_long
+from yinzi.decoding.explanation import (
+    FEATURES,
+    ExplainedHypothesis,
+    ExplainedWord,
+    explain,
+    feature_weights,
+)
+from yinzi.decoding.fusion import FusionOptions
 from yinzi.decoding.lattice import LatticeOptions
 from yinzi.decoding.result import Decoding, Hypothesis
 
 __all__ = [
+    "FEATURES",
     "BeamOptions",
     "Decoder",
     "DecoderOptions",
     "Decoding",
+    "ExplainedHypothesis",
+    "ExplainedWord",
+    "FusionOptions",
     "Hypothesis",
     "LatticeOptions",
+    "LeftContext",
     "PrefixWord",
+    "explain",
+    "feature_weights",
     "is_long",
 ]

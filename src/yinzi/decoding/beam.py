@@ -39,11 +39,17 @@ class BeamOptions:
         word_logprob: natural log added for every word; below 0 prefers fewer, longer words.
         end_logprob_weight: weight ≥ 0 of the sentence end behind the last word; the unit of
             input is often, but not always, followed by punctuation.
+        encoder_weight: weight ≥ 0 of what a neural model says, where there is one.
+        prior_weight: weight of how frequent the hanzi are, where there is a neural model. Both
+            models know that already, so it is below 0: what counts is how much more likely the
+            context makes a hanzi (as in Variani et al. 2020, arXiv 2003.07705).
     """
 
     beam_width: int = 20
     word_logprob: float = 0.0
     end_logprob_weight: float = 1.0
+    encoder_weight: float = 0.5
+    prior_weight: float = -0.2
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam_width <= 1000:
@@ -118,6 +124,7 @@ def search(
     *,
     options: BeamOptions,
     first_position: int = 0,
+    lines: NDArray[np.bool_] | None = None,
 ) -> None:
     """Fill the beam at every position where words of the lattice end.
 
@@ -128,6 +135,7 @@ def search(
         text_hash: tells equal texts.
         options: width and weights.
         first_position: positions before it are filled already.
+        lines: bool [n_lines], lines to search; None searches all.
     """
     n_positions = int(lattice.offsets[-1])
     node_first = np.searchsorted(lattice.end, np.arange(n_positions + 1))
@@ -135,6 +143,9 @@ def search(
     position = np.flatnonzero(n_ending)
     position = position[position >= first_position]
     line = np.searchsorted(lattice.offsets, position, side="right") - 1
+    if lines is not None:
+        position = position[lines[line]]
+        line = line[lines[line]]
     # Step t takes the t-th position of every line that has one.
     step = np.arange(len(position)) - np.searchsorted(line, line)
     order = np.argsort(step, kind="stable")
@@ -170,7 +181,10 @@ def _advance(
     starts = lattice.start[nodes]
     total = language_model.logprobs_after(beam.contexts, lattice.word[nodes], starts)
     total += beam.logprob[starts]
-    total += (lattice.logprob[nodes] + np.float32(options.word_logprob))[:, None]
+    of_node = lattice.logprob[nodes] + np.float32(options.word_logprob)
+    of_node += np.float32(options.encoder_weight) * lattice.encoder_logprob[nodes]
+    of_node += np.float32(options.prior_weight) * lattice.prior_logprob[nodes]
+    total += of_node[:, None]
     flat = total.ravel()
     n_spare = _SPARE * width
     best = np.zeros((len(positions), n_spare), dtype=np.int64)

@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.decoding.beam import Beam, BeamOptions, search
+from yinzi.decoding.fusion import (
+    FusionOptions,
+    PathEdges,
+    PathScores,
+    WordPairs,
+    path_of_nodes,
+    settled_path,
+)
 from yinzi.decoding.lattice import Lattice, LatticeOptions, LiteralWords, build_lattice
 from yinzi.decoding.result import Decoding
 from yinzi.decoding.text_hash import TextHash
 from yinzi.errors import ConfigError
 from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon, Segmenter
-from yinzi.pinyin import EdgeKind, GraphOptions, SyllableGraph
+from yinzi.pinyin import SYLLABLES, EdgeKind, GraphOptions, SyllableGraph
 from yinzi.pinyin.graph import GraphArrays
+from yinzi.scoring import Scorer, context_ids
 from yinzi.text import is_hanzi, miu_spans
 
-__all__ = ["Decoder", "DecoderOptions", "PrefixWord", "is_long"]
+__all__ = ["Decoder", "DecoderOptions", "LeftContext", "PrefixWord", "is_long"]
 
 CONTEXT_HANZI = 32
 """Hanzi of left context that are segmented; only the last two words count."""
@@ -38,15 +47,19 @@ class DecoderOptions:
         graph: penalties of the ways to read letters.
         lattice: words considered.
         beam: width and weights of the search.
+        fusion: how a neural model takes part, where there is one.
+        fused_beam: width and weights of the search with a neural model.
     """
 
     graph: GraphOptions = field(default_factory=GraphOptions)
     lattice: LatticeOptions = field(default_factory=LatticeOptions)
     beam: BeamOptions = field(default_factory=BeamOptions)
+    fusion: FusionOptions = field(default_factory=FusionOptions)
+    fused_beam: BeamOptions = field(default_factory=BeamOptions)
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> DecoderOptions:
-        """Read options from a table with the tables `graph`, `lattice` and `beam`.
+        """Read options from a table with a table for each attribute.
 
         >>> DecoderOptions.from_parameters({"beam": {"beam_width": 5}}).beam.beam_width
         5
@@ -54,7 +67,13 @@ class DecoderOptions:
         Raises:
             ConfigError: a table or a key is unknown.
         """
-        kinds = {"graph": GraphOptions, "lattice": LatticeOptions, "beam": BeamOptions}
+        kinds = {
+            "graph": GraphOptions,
+            "lattice": LatticeOptions,
+            "beam": BeamOptions,
+            "fusion": FusionOptions,
+            "fused_beam": BeamOptions,
+        }
         tables = {}
         for name, table in parameters.items():
             if name not in kinds:
@@ -77,15 +96,40 @@ class PrefixWord:
     syllables: tuple[str, ...]
 
 
+class LeftContext(NamedTuple):
+    """The text before an input.
+
+    Attributes:
+        words: its last two words, for the language model.
+        ids: int64, its last places, for a neural model; empty without one.
+    """
+
+    words: tuple[int, int]
+    ids: NDArray[np.int64]
+
+
+_NO_IDS: Final = np.zeros(0, dtype=np.int64)
+
+
 class Decoder:
     """Find the likeliest texts for typed lines.
 
     Thread safety: decoding is safe from many threads.
+
+    Attributes:
+        scorer: a neural model that takes part in the search, or None.
     """
 
     def __init__(
-        self, lexicon: Lexicon, language_model: LanguageModel, *, options: DecoderOptions
+        self,
+        lexicon: Lexicon,
+        language_model: LanguageModel,
+        *,
+        options: DecoderOptions,
+        scorer: Scorer | None = None,
     ) -> None:
+        self.scorer = scorer
+        self._word_pairs = None if scorer is None else WordPairs(lexicon, scorer.pairs)
         self.lexicon = lexicon
         self.language_model = language_model
         self.options = options
@@ -99,6 +143,11 @@ class Decoder:
         if self._segmenter is None:
             self._segmenter = self.lexicon.segmenter(self._unigrams[: self.lexicon.n_words])
         return self._segmenter
+
+    def left_context(self, text: str) -> LeftContext:
+        """Return what the models are told of the text before an input."""
+        ids = context_ids(self.scorer.vocab, text) if self.scorer is not None and text else _NO_IDS
+        return LeftContext(self.context_words(text), ids)
 
     def context_words(self, left_context: str) -> tuple[int, int]:
         """Return the last two words of the text before the input, for the language model.
@@ -135,7 +184,11 @@ class Decoder:
         return words
 
     def decode(
-        self, graphs: Sequence[SyllableGraph], contexts: Sequence[tuple[int, int]]
+        self,
+        graphs: Sequence[SyllableGraph],
+        contexts: Sequence[LeftContext],
+        *,
+        uses_scorer: bool = True,
     ) -> Decoding:
         """Decode the graphs of one or more lines together.
 
@@ -144,38 +197,149 @@ class Decoder:
 
         Args:
             graphs: one a line, at least one.
-            contexts: the two words before each line, see `context_words`.
+            contexts: the text before each line, see `left_context`.
+            uses_scorer: ask the neural model, if there is one.
         """
-        lattice = self._lattice(graphs)
-        options = self._beam_options(graphs)
-        beam = Beam.empty(int(lattice.offsets[-1]), options.beam_width)
-        for graph, offset, context in zip(graphs, lattice.offsets, contexts, strict=False):
-            beam.start(int(offset) + graph.start, *context, self.language_model)
-        search(lattice, beam, self.language_model, self._text_hash, options=options)
-        return Decoding(graphs, lattice, beam, options, self.lexicon, self.language_model)
+        words = self._lattice(graphs)
+        search_words = self._search_fused if uses_scorer and self.scorer else self._search
+        return search_words(graphs, contexts, words)
 
-    def extend(self, before: Decoding, graph: SyllableGraph, context: tuple[int, int]) -> Decoding:
-        """Decode one line again after an edit; positions that the edit left alone are reused.
+    def fuse(self, decoding: Decoding, contexts: Sequence[LeftContext]) -> Decoding:
+        """Search again what was searched without the neural model, with it; the same without one.
 
-        Gives what `decode` gives for the graph alone.
+        Args:
+            decoding: from `decode` or `extend` with ``uses_scorer=False``.
+            contexts: the text before each line, as it was given there.
+        """
+        if self.scorer is None:
+            return decoding
+        return self._search_fused(decoding.graphs, contexts, decoding.words)
+
+    def extend(
+        self,
+        before: Decoding,
+        graph: SyllableGraph,
+        context: LeftContext,
+        *,
+        uses_scorer: bool = True,
+    ) -> Decoding:
+        """Decode one line again after an edit; what the edit left alone is reused.
+
+        Gives what `decode` gives for the graph alone. With a neural model, which sees the whole
+        line, the words and the search for paths are reused, not the last search.
 
         Args:
             before: the decoding of the line before the edit, with the same context.
             graph: the graph of the line now.
-            context: the two words before the line.
+            context: the text before the line.
+            uses_scorer: as for `decode`; the same for all edits of a line.
         """
-        options = self._beam_options([graph])
         old_graph = before.graphs[0]
         first_changed = _first_changed(old_graph, graph)
-        if options != before.options or old_graph.start != graph.start or not first_changed:
-            return self.decode([graph], [context])
+        is_alike = _any_long([graph]) == _any_long([old_graph]) and old_graph.start == graph.start
+        if not is_alike or not first_changed:
+            return self.decode([graph], [context], uses_scorer=uses_scorer)
         lattice = self._lattice([graph], first_position=first_changed - 1)
-        n_kept = int(np.searchsorted(before.lattice.end, first_changed))
-        lattice = before.lattice.head(n_kept).joined(lattice)
+        n_kept = int(np.searchsorted(before.words.end, first_changed))
+        lattice = before.words.head(n_kept).joined(lattice)
+        search_words = self._search_fused if uses_scorer and self.scorer else self._search
+        return search_words([graph], [context], lattice, before, first_changed)
+
+    def _search(
+        self,
+        graphs: Sequence[SyllableGraph],
+        contexts: Sequence[LeftContext],
+        words: Lattice,
+        before: Decoding | None = None,
+        first_changed: int = 0,
+    ) -> Decoding:
+        """Search with the language model alone; of a search before, positions are kept."""
+        options = self._beam_options(graphs, self.options.beam)
+        old = None if before is None else before.beam
+        beam = self._fill(graphs, contexts, words, options, old=old, first_changed=first_changed)
+        return Decoding(
+            graphs, words, beam, options, self.lexicon, self.language_model, words=words
+        )
+
+    def _search_fused(
+        self,
+        graphs: Sequence[SyllableGraph],
+        contexts: Sequence[LeftContext],
+        words: Lattice,
+        before: Decoding | None = None,
+        first_changed: int = 0,
+    ) -> Decoding:
+        """Search with the neural model; of a search for paths before, positions are kept."""
+        assert self.scorer is not None
+        assert self._word_pairs is not None
+        paths: list[list[PathEdges]] = []
+        for graph in graphs:
+            path = settled_path(graph, self._is_whole)
+            paths.append([] if path is None else [path])
+        is_open = np.array([not ways for ways in paths])
+        path_beam = None
+        if is_open.any():
+            path_options = replace(
+                self._beam_options(graphs, self.options.beam),
+                beam_width=self.options.fusion.path_beam_width,
+            )
+            old = None if before is None else before.path_beam
+            path_beam = self._fill(
+                graphs,
+                contexts,
+                words,
+                path_options,
+                old=old,
+                first_changed=first_changed,
+                lines=is_open,
+            )
+            for line in np.flatnonzero(is_open).tolist():
+                paths[line] = self._paths(graphs[line], words, path_beam, line)
+        ids = [context.ids for context in contexts]
+        options = self._beam_options(graphs, self.options.fused_beam)
+        scores = PathScores.ask(paths, ids, self.scorer)
+        lattice = words
+        if scores is not None:
+            lattice = scores.apply(
+                words,
+                self._word_pairs,
+                self.options.fusion,
+                unigram_logprobs=self._unigrams,
+                beam=options,
+            )
+        beam = self._fill(graphs, contexts, lattice, options)
+        return Decoding(
+            graphs,
+            lattice,
+            beam,
+            options,
+            self.lexicon,
+            self.language_model,
+            words=words,
+            path_beam=path_beam,
+            path_scores=scores,
+        )
+
+    def _fill(
+        self,
+        graphs: Sequence[SyllableGraph],
+        contexts: Sequence[LeftContext],
+        lattice: Lattice,
+        options: BeamOptions,
+        *,
+        old: Beam | None = None,
+        first_changed: int = 0,
+        lines: NDArray[np.bool_] | None = None,
+    ) -> Beam:
+        """Search a lattice; of an old beam the positions before `first_changed` are kept."""
         beam = Beam.empty(int(lattice.offsets[-1]), options.beam_width)
-        beam.copy_positions(before.beam, min(first_changed, len(before.beam.logprob)))
-        if graph.start >= first_changed:
-            beam.start(graph.start, *context, self.language_model)
+        if old is None:
+            first_changed = 0
+        else:
+            beam.copy_positions(old, min(first_changed, len(old.logprob)))
+        for graph, offset, context in zip(graphs, lattice.offsets, contexts, strict=False):
+            if graph.start >= first_changed:
+                beam.start(int(offset) + graph.start, *context.words, self.language_model)
         search(
             lattice,
             beam,
@@ -183,21 +347,52 @@ class Decoder:
             self._text_hash,
             options=options,
             first_position=first_changed,
+            lines=lines,
         )
-        return Decoding([graph], lattice, beam, options, self.lexicon, self.language_model)
+        return beam
+
+    def _paths(
+        self, graph: SyllableGraph, words: Lattice, beam: Beam, line: int
+    ) -> list[PathEdges]:
+        """Return the ways through a graph that the best texts take; each adds an edge."""
+        offset = int(words.offsets[line])
+        position = offset + graph.n
+        paths: list[PathEdges] = []
+        seen: set[tuple[int, int]] = set()
+        for place in np.flatnonzero(beam.back[position] >= 0).tolist():
+            nodes = beam.path(position, place)
+            path = path_of_nodes(graph, words, nodes, offset=offset, lexicon=self.lexicon)
+            edges = set(zip(path.start.tolist(), path.end.tolist(), strict=True))
+            if not edges <= seen:
+                seen |= edges
+                paths.append(path)
+            if len(paths) == self.options.fusion.max_paths:
+                break
+        return paths
 
     def prefix_words(
-        self, graph: SyllableGraph, context: tuple[int, int], *, limit: int
+        self,
+        graph: SyllableGraph,
+        context: LeftContext,
+        *,
+        limit: int,
+        path_scores: PathScores | None = None,
     ) -> list[PrefixWord]:
         """Return the words that the first letters of a line can be, long ones first.
 
-        Words of one span come by their probability after the context; equal texts once.
+        Words of one span come by their probability after the context; equal texts once. With the
+        scores of a neural model, words that it knows nothing of come after the others of a span.
         """
         lattice = self._lattice([graph], only_start=graph.start)
         spelled = np.flatnonzero(~lattice.is_literal)
         words = lattice.word[spelled]
-        first, second = (np.full(len(words), word, dtype=np.int32) for word in context)
+        first, second = (np.full(len(words), word, dtype=np.int32) for word in context.words)
         logprob = lattice.logprob[spelled] + self.language_model.logprobs(first, second, words)
+        if path_scores is not None and self._word_pairs is not None:
+            added = path_scores.of_nodes(
+                lattice, self._word_pairs, self.options.fusion, beam=self.options.fused_beam
+            )
+            logprob += added[spelled]
         order = np.lexsort((-logprob, -lattice.end[spelled]))
         found: dict[str, int] = {}
         for text, at in zip(self.lexicon.texts(words[order]), order.tolist(), strict=True):
@@ -214,6 +409,33 @@ class Decoder:
             PrefixWord(text, float(logprob[at]), end, self.lexicon.spell(trie_node))
             for (text, at), end, trie_node in rows
         ]
+
+    @cached_property
+    def _is_whole(self) -> NDArray[np.bool_]:
+        """Bool [n_syllables], syllables that are never meant as several.
+
+        Their letters can be read as several, but no word of several hanzi, and no two words, come
+        near the likeliest hanzi.
+        """
+        graphs = [SyllableGraph.from_text(syllable) for syllable in SYLLABLES]
+        lattice = self._lattice(graphs)
+        logprob = lattice.logprob + self._unigrams[lattice.word]
+        offsets = lattice.offsets
+        line = np.searchsorted(offsets, lattice.start, side="right") - 1
+        first, last = offsets[line], offsets[line + 1] - 1
+        best = np.full((3, len(graphs)), -np.inf)  # one hanzi, several, the first of several words
+        rest = np.full(int(offsets[-1]), -np.inf)
+        is_all = (lattice.start == first) & (lattice.end == last)
+        lengths = self.lexicon.lengths(lattice.word)
+        np.maximum.at(best[0], line[is_all & (lengths == 1)], logprob[is_all & (lengths == 1)])
+        np.maximum.at(best[1], line[is_all & (lengths > 1)], logprob[is_all & (lengths > 1)])
+        is_end = (lattice.end == last) & ~is_all
+        np.maximum.at(rest, lattice.start[is_end], logprob[is_end])
+        is_start = (lattice.start == first) & ~is_all
+        np.maximum.at(best[2], line[is_start], logprob[is_start] + rest[lattice.end[is_start]])
+        margin = best[0] - np.maximum(best[1], best[2])
+        is_whole: NDArray[np.bool_] = margin >= self.options.fusion.whole_margin
+        return is_whole
 
     @cached_property
     def _best_below(self) -> NDArray[np.float32]:
@@ -238,8 +460,7 @@ class Decoder:
             best_below=self._best_below if _any_long(graphs) else None,
         )
 
-    def _beam_options(self, graphs: Sequence[SyllableGraph]) -> BeamOptions:
-        options = self.options.beam
+    def _beam_options(self, graphs: Sequence[SyllableGraph], options: BeamOptions) -> BeamOptions:
         if not _any_long(graphs):
             return options
         return replace(options, beam_width=min(options.beam_width, LONG_BEAM_WIDTH))

@@ -77,6 +77,10 @@ class Lattice:
         logprob: float32, natural log of penalties of the path and of the reading's share.
         is_literal: bool, nodes whose text passes through.
         literal_context: int32 [n_nodes, 2], the two words before the next one behind a literal.
+        encoder_logprob: float32, natural log, what a neural model says of the word's hanzi at
+            their places; 0 without one, and for literals.
+        prior_logprob: float32, natural log of how frequent these hanzi are among all that their
+            places can be, without any context; 0 without a neural model, and for literals.
         offsets: int64 [n_graphs + 1].
     """
 
@@ -88,6 +92,8 @@ class Lattice:
     logprob: NDArray[np.float32]
     is_literal: NDArray[np.bool_]
     literal_context: NDArray[np.int32]
+    encoder_logprob: NDArray[np.float32]
+    prior_logprob: NDArray[np.float32]
     offsets: NDArray[np.int64]
 
     def head(self, n_nodes: int) -> Lattice:
@@ -102,6 +108,21 @@ class Lattice:
             name: np.concatenate((array, of_later[name])) for name, array in self._columns().items()
         }
         return Lattice(**columns, offsets=later.offsets)
+
+    def scored(
+        self,
+        encoder_logprob: NDArray[np.float32],
+        prior_logprob: NDArray[np.float32],
+        is_kept: NDArray[np.bool_],
+    ) -> Lattice:
+        """Return the lattice of some of the nodes, with the scores of a neural model."""
+        columns = {
+            **self._columns(),
+            "encoder_logprob": encoder_logprob,
+            "prior_logprob": prior_logprob,
+        }
+        kept = {name: array[is_kept] for name, array in columns.items()}
+        return Lattice(**kept, offsets=self.offsets)
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         return {name: array for name, array in vars(self).items() if name != "offsets"}
@@ -406,5 +427,7 @@ def _assemble(
         np.concatenate((spelled.logprob, literals.logprob))[order],
         order >= n_spelled,
         literal_context[order],
+        np.zeros(len(order), dtype=np.float32),
+        np.zeros(len(order), dtype=np.float32),
         offsets,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.decoding.beam import Beam, BeamOptions
+from yinzi.decoding.fusion import PathScores
 from yinzi.decoding.lattice import Lattice
 from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon
@@ -29,16 +30,30 @@ class Hypothesis:
         text: hanzi, with literals in their places.
         logprob: natural log, penalties included.
         syllables: toneless, one a hanzi; a literal is one item, as it stands.
+        nodes: its words and literals in the lattice, in order.
     """
 
     text: str
     logprob: float
     syllables: tuple[str, ...]
+    nodes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """The result of a search over the graphs of one or more lines."""
+    """The result of a search over the graphs of one or more lines.
+
+    Attributes:
+        graphs: one a line.
+        lattice: what was searched.
+        beam: what was found.
+        options: width and weights of the search.
+        lexicon: words of the lattice.
+        language_model: the model of the search.
+        words: the lattice before a neural model left words out; the same one without a model.
+        path_beam: the search that proposed paths to the model, None where there was none.
+        path_scores: what the model said, None without one.
+    """
 
     graphs: Sequence[SyllableGraph]
     lattice: Lattice
@@ -46,6 +61,9 @@ class Decoding:
     options: BeamOptions
     lexicon: Lexicon
     language_model: LanguageModel
+    words: Lattice
+    path_beam: Beam | None = None
+    path_scores: PathScores | None = None
 
     def hypotheses(self, line: int, n_best: int) -> list[Hypothesis]:
         """Return the likeliest texts of a line, the best first; none for an empty line.
@@ -116,4 +134,4 @@ class Decoding:
             else:
                 texts.append(word)
                 syllables += self.lexicon.spell(int(self.lattice.trie_node[node]))
-        return Hypothesis("".join(texts), logprob, tuple(syllables))
+        return Hypothesis("".join(texts), logprob, tuple(syllables), tuple(nodes))

@@ -6,6 +6,7 @@ from yinzi.evaluation.bootstrap import PairedComparison, compare_outcomes
 from yinzi.evaluation.errors import EvaluationError
 from yinzi.evaluation.inputs import InputForm
 from yinzi.evaluation.measurement import EvaluationOptions, evaluate, evaluate_files
+from yinzi.evaluation.pairs import PairedSlice, compare_files
 from yinzi.evaluation.reports import FilesReport, SetReport
 from yinzi.evaluation.rows import Row, read_rows
 
@@ -15,8 +16,10 @@ __all__ = [
     "FilesReport",
     "InputForm",
     "PairedComparison",
+    "PairedSlice",
     "Row",
     "SetReport",
+    "compare_files",
     "compare_outcomes",
     "evaluate",
     "evaluate_files",

@@ -95,6 +95,7 @@ class Lexicon:
         np.add.at(self.node_entry, extra_node + 1, 1)
         np.cumsum(self.node_entry, out=self.node_entry)
         self._extra_position = extra_position
+        self._extra_node = extra_node
         self._extra_tones = arrays["extra_tones"]
 
     def children(
@@ -269,6 +270,37 @@ class Lexicon:
             syllables[first[has] + position] = keys % _SYLLABLE_SPAN
             nodes[has] = keys // _SYLLABLE_SPAN
         return syllables, self._flat_tones()
+
+    def readings_by_length(
+        self,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.int16]]]:
+        """Yield all entries with their hanzi and how these are read, in groups of one length.
+
+        Yields:
+            int64 [n], entries; uint16 [n, length], indices into `hanzi`; int16 [n, length],
+            syllable ids. Each entry comes once.
+        """
+        is_main = np.ones(len(self.entry_word), dtype=np.bool_)
+        is_main[self._extra_position] = False
+        main_entries = np.flatnonzero(is_main)  # by word
+        syllables, _ = self.main_readings()
+        bounds = self._level_first_word.tolist()
+        for length, block in enumerate(self.blocks(), start=1):
+            start = int(self._level_first_hanzi[length - 1])
+            read = syllables[start : start + block.size].reshape(block.shape)
+            yield main_entries[bounds[length - 1] : bounds[length]], block, read
+        extra_words = self.entry_word[self._extra_position]
+        lengths = self.lengths(extra_words)
+        for length in np.unique(lengths).tolist():
+            which = np.flatnonzero(lengths == length)
+            columns = self.first_hanzi(extra_words[which])[:, None] + np.arange(length)
+            nodes = self._extra_node[which]
+            read = np.empty((len(which), length), dtype=np.int16)
+            for position in range(length - 1, -1, -1):
+                keys = self._child_keys[nodes - 1]
+                read[:, position] = keys % _SYLLABLE_SPAN
+                nodes = (keys // _SYLLABLE_SPAN).astype(np.int64)
+            yield self._extra_position[which], self._word_hanzi[columns], read
 
     def segmenter(self, logprobs: NDArray[np.float32]) -> Segmenter:
         """Build a segmenter over the words of this lexicon."""

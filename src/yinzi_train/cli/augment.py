@@ -88,9 +88,11 @@ def augment(
             on_progress=on_progress,
         )
     total, n_changed = made.manifest.total, made.augmentation["changed_rows"]
+    n_unlabelled = made.augmentation["unlabelled_rows"]
     print(
         f"{total.rows:,} sentences, {total.hanzi:,} hanzi in {len(made.manifest.shards)} shards; "
-        f"{n_changed / max(total.rows, 1):.1%} of the sentences changed",
+        f"{n_changed / max(total.rows, 1):.1%} of the sentences changed; {n_unlabelled:,} left out "
+        "because a hanzi has no reading",
         file=sys.stderr,
     )
     print(out)

@@ -18,11 +18,14 @@ from yinzi_train.cli import (
     build,
     corpus,
     dataset,
+    export,
     label,
     measure,
     model_card,
     query,
     report,
+    train,
+    tune,
 )
 
 __all__ = ["app", "main"]
@@ -45,11 +48,14 @@ add_command(app, augment.augment, examples=augment.EXAMPLES)
 add_command(app, balance.balance, examples=balance.EXAMPLES)
 add_command(app, query.query, examples=query.EXAMPLES)
 add_command(app, report.report, examples=report.EXAMPLES)
+add_command(app, train.train, examples=train.EXAMPLES)
+add_command(app, export.export, examples=export.EXAMPLES)
+add_command(app, tune.tune, examples=tune.EXAMPLES)
 
 
 @app.callback()
 def describe(debug: DebugOption = False) -> None:
-    """Build yinzi's lexicon, language model, artifact and datasets from raw text."""
+    """Build yinzi's lexicon, language model, artifact, datasets and neural models from raw text."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -16,7 +16,7 @@ from yinzi_train.dataset.augmentation import AugmentationOptions
 from yinzi_train.dataset.balance import BalanceOptions
 from yinzi_train.pipeline.options import build_options, read_toml
 
-__all__ = ["AugmentationConfig", "read_augmentation_config"]
+__all__ = ["AugmentationConfig", "build_augmentation_config", "read_augmentation_config"]
 
 _FREE_TABLES: Final = (
     ("augmentation", "accents", "profiles"),
@@ -54,7 +54,15 @@ def read_augmentation_config(
         ConfigError: the file cannot be read, or a key or value is not as it must be; names both.
     """
     tables = read_toml(path, overrides=overrides, example="augmentation.tones.rate=1")
-    label = "--set" if path is None else path.name
+    return build_augmentation_config(tables, label="--set" if path is None else path.name)
+
+
+def build_augmentation_config(tables: dict[str, Any], *, label: str) -> AugmentationConfig:
+    """Build the settings from the tables `augmentation` and `balance`; takes what it reads out.
+
+    Raises:
+        ConfigError: as `read_augmentation_config`.
+    """
     free = [(names, _take_free_table(tables, names, label=label)) for names in _FREE_TABLES]
     config = build_options(AugmentationConfig, tables, label=label, key="")
     for names, table in free:

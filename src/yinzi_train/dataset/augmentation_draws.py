@@ -56,6 +56,8 @@ class Purpose(IntEnum):
     CONTEXT_PLACE = 24
     COPIES = 25
     ORDER = 26
+    CONTEXT_BREAK = 27
+    WHOLE_ROW = 28
 
 
 def _finalize(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

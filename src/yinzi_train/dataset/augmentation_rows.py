@@ -209,6 +209,12 @@ class TypedRows:
                     f"the row has {int(lengths[row])}; label it again"
                 )
         ids = syllables[0].astype(np.int16)
+        if len(ids) and int(ids.min()) == -1:
+            row = int(np.searchsorted(np.cumsum(lengths), int(ids.argmin()), side="right"))
+            raise ConfigError(
+                f"row {row_ids[row]!r} has a hanzi without a reading (syllable id -1): expected "
+                "one for each; leave such rows out with drop_unlabelled"
+            )
         if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < len(SYLLABLES):
             raise ConfigError(
                 f"syllable ids run from {int(ids.min())} to {int(ids.max())}: expected 0 to "

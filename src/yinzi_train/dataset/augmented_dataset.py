@@ -50,6 +50,7 @@ from yinzi_train.dataset.units import (
     read_unit,
     run_units,
 )
+from yinzi_train.dataset.unlabelled_rows import drop_unlabelled
 
 __all__ = [
     "AUGMENTATION_NAME",
@@ -145,17 +146,20 @@ class AugmentStage:
             The file, and figures: `groups` (rows, hanzi and doubtful hanzi for each value of
             source, domain, licence, split and fold together), `operations` (how many of each kind,
             and in how many rows), `profiles` (rows typed with each accent), `changed` (rows with an
-            operation).
+            operation), `unlabelled` (rows left out because a hanzi has no reading).
         """
         groups: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
         operations: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         profiles: Counter[str] = Counter()
-        n_changed = 0
+        n_changed, n_unlabelled = 0, 0
 
         def rows() -> Iterator[pa.Table]:
-            nonlocal n_changed
+            nonlocal n_changed, n_unlabelled
             for table in tables:
-                kept = table.filter(pc.equal(table.column("split"), self.split))
+                kept, n_dropped = drop_unlabelled(
+                    table.filter(pc.equal(table.column("split"), self.split))
+                )
+                n_unlabelled += n_dropped
                 if not len(kept):
                     continue
                 typed = augment_table(kept, self.options, seed=self.seed).cast(TYPED_SCHEMA)
@@ -169,6 +173,7 @@ class AugmentStage:
             "operations": dict(operations),
             "profiles": dict(sorted(profiles.items())),
             "changed": n_changed,
+            "unlabelled": n_unlabelled,
         }
 
 
@@ -314,6 +319,7 @@ def _sum_operations(records: Sequence[UnitRecord]) -> dict[str, Any]:
         profiles.update(record.figures["profiles"])
     return {
         "changed_rows": sum(record.figures["changed"] for record in records),
+        "unlabelled_rows": sum(record.figures.get("unlabelled", 0) for record in records),
         "operations": counts,
         "profiles": dict(sorted(profiles.items())),
     }

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from yinzi.errors import ConfigError
 from yinzi.pinyin import SYLLABLES, prefix_range
 from yinzi.pinyin.inventory import INITIALS
+from yinzi.scoring import InputVocabulary
 from yinzi_train.dataset.augmentation import AugmentationOptions, augment
 from yinzi_train.dataset.augmentation_draws import Purpose, check_rate, uniforms
 from yinzi_train.dataset.augmentation_rows import (
@@ -31,7 +32,6 @@ from yinzi_train.dataset.augmentation_rows import (
     InputKind,
     TypedRows,
 )
-from yinzi_train.dataset.input_vocabulary import InputVocabulary
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 
 __all__ = ["ACCENT", "IGNORED", "TYPING_ERROR", "Collator", "CollatorOptions"]
@@ -54,6 +54,7 @@ _ARRAYS: Final[Mapping[str, tuple[type[np.generic], int]]] = {
     "positions": (np.int64, -1),
     "weights": (np.float32, 0),
     "changes": (np.int8, 0),
+    "segments": (np.int64, -1),
 }
 """Arrays of a batch: type, and the value of places that are no hanzi."""
 
@@ -70,6 +71,10 @@ class CollatorOptions:
         multiple: lines are filled up to a multiple of this many places, at least 1.
         context_rate: share of rows whose first part is given as hanzi, as text that stands before
             the cursor, 0 to 1; how much of it is drawn evenly. It has no targets.
+        context_break_rate: share of these whose given part ends with a whole run, 0 to 1.
+        max_context: places of the given part that can be seen, the last ones, at least 1.
+        whole_rate: share of rows whose runs can all be seen from one another, 0 to 1; in the others
+            each run stands alone, as when people type one, commit it, and type the next.
         uses_doubtful: learn also where the label is doubtful.
     """
 
@@ -78,6 +83,9 @@ class CollatorOptions:
     max_length: int = 64
     multiple: int = 8
     context_rate: float = 0.3
+    context_break_rate: float = 0.7
+    max_context: int = 32
+    whole_rate: float = 0.2
     uses_doubtful: bool = False
 
     def __post_init__(self) -> None:
@@ -85,7 +93,10 @@ class CollatorOptions:
             raise ConfigError(f"collator.max_length is {self.max_length}: expected at least 8")
         if self.multiple < 1:
             raise ConfigError(f"collator.multiple is {self.multiple}: expected at least 1")
-        check_rate("collator.context_rate", self.context_rate)
+        if self.max_context < 1:
+            raise ConfigError(f"collator.max_context is {self.max_context}: expected at least 1")
+        for name in ("context_rate", "context_break_rate", "whole_rate"):
+            check_rate(f"collator.{name}", getattr(self, name))
 
 
 class Collator:
@@ -109,6 +120,8 @@ class Collator:
     - `weights` float32: class weight of the target, 1 without class weights, 0 without a target.
     - `changes` int8: bits `ACCENT` and `TYPING_ERROR`.
     - `positions` int64: index of the hanzi in its row, -1 for what is no hanzi.
+    - `segments` int64: places of a row with equal numbers are one input, and see one another; -1
+      on what is in none. Breaks between inputs are in none.
 
     A row gives the same line whatever batch it is in; lines of one epoch differ from those of the
     next. Rows with a `repeat` above 0 (copies that a sampler has made) differ among themselves.
@@ -219,6 +232,7 @@ class Collator:
         ]
         others["input_kinds"][:] = InputKind.BREAK
         others["input_kinds"][: len(literals)] = InputKind.LITERAL
+        n_hanzi = len(rows.hanzi)
         values = {
             "input_ids": input_ids,
             "input_kinds": kinds,
@@ -230,7 +244,9 @@ class Collator:
             "positions": rows.positions,
             "weights": weights,
             "changes": changes,
+            "segments": layout.segment[:n_hanzi],
         }
+        others["segments"] = layout.segment[n_hanzi:]
         return {name: np.concatenate((value, others[name])) for name, value in values.items()}
 
     @staticmethod
@@ -260,6 +276,7 @@ class _Layout:
         line: int64 [n_items], row of each item.
         column: int64 [n_items], its place there; -1 outside the window of a long row.
         is_context: bool [n_hanzi], given as hanzi.
+        segment: int64 [n_items], which input of its row an item is in; -1 for none.
         n_breaks: breaks between runs.
         n_columns: of the longest line.
     """
@@ -267,6 +284,7 @@ class _Layout:
     line: NDArray[np.int64]
     column: NDArray[np.int64]
     is_context: NDArray[np.bool_]
+    segment: NDArray[np.int64]
     n_breaks: int
     n_columns: int
 
@@ -295,8 +313,66 @@ class _Layout:
         first = (uniforms(rows.keys, Purpose.WINDOW) * (n_items - n_kept + 1)).astype(np.int64)
         column = column - first[line]
         column[(column < 0) | (column >= options.max_length)] = -1
-        has_context = uniforms(rows.keys, Purpose.CONTEXT_ROW) < options.context_rate
-        cuts = (uniforms(rows.keys, Purpose.CONTEXT_PLACE) * n_kept).astype(np.int64)
-        cuts[~has_context] = 0
+        # Runs are counted from 0 in each row; what stands behind a run belongs to it.
+        before = np.concatenate(([0], np.cumsum(has_break)))
+        run_of_hanzi = before[:-1] - before[rows.row_start[:-1]][rows.row_of]
+        last_run = before[rows.row_start[1:]] - before[rows.row_start[:-1]]
+        run = np.concatenate(
+            (run_of_hanzi, run_of_hanzi[literals], last_run[last_rows], run_of_hanzi[breaks])
+        )
+        n_breaks = len(breaks)
+        is_break = np.arange(len(line)) >= len(line) - n_breaks
+        cuts = _context_ends(rows.keys, options, n_kept, line[is_break], column[is_break])
+        segment = _segments(
+            rows.keys,
+            options,
+            line=line,
+            column=column,
+            run=run,
+            is_break=is_break,
+            cuts=cuts,
+        )
         is_context = column[: len(rows.hanzi)] < cuts[rows.row_of]
-        return cls(line, column, is_context, len(breaks), int(n_kept.max(initial=0)))
+        return cls(line, column, is_context, segment, n_breaks, int(n_kept.max(initial=0)))
+
+
+def _context_ends(
+    keys: NDArray[np.uint64],
+    options: CollatorOptions,
+    n_kept: NDArray[np.int64],
+    break_line: NDArray[np.int64],
+    break_column: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return how many places at the start of each row are given as hanzi."""
+    ends = (uniforms(keys, Purpose.CONTEXT_PLACE) * n_kept).astype(np.int64)
+    at_break = np.zeros(len(keys), dtype=np.int64)
+    fits = break_column < ends[break_line]
+    np.maximum.at(at_break, break_line[fits], break_column[fits] + 1)
+    is_at_break = uniforms(keys, Purpose.CONTEXT_BREAK) < options.context_break_rate
+    ends = np.where(is_at_break, at_break, ends)
+    ends[uniforms(keys, Purpose.CONTEXT_ROW) >= options.context_rate] = 0
+    return ends
+
+
+def _segments(
+    keys: NDArray[np.uint64],
+    options: CollatorOptions,
+    *,
+    line: NDArray[np.int64],
+    column: NDArray[np.int64],
+    run: NDArray[np.int64],
+    is_break: NDArray[np.bool_],
+    cuts: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return which input of its row each item is in, -1 for none; see `Collator`."""
+    is_before = column < cuts[line]
+    is_after = ~is_before & (column >= 0)
+    # The run that goes on behind the given part sees that part, and so does the rest of whole rows.
+    goes_on = np.full(len(keys), np.iinfo(np.int64).max)
+    np.minimum.at(goes_on, line[is_after], run[is_after])
+    is_whole = uniforms(keys, Purpose.WHOLE_ROW) < options.whole_rate
+    segment = np.where(is_whole[line] | is_before, goes_on[line], run)
+    segment[is_break & is_after & ~is_whole[line]] = -1
+    is_far = is_before & (column < (cuts - options.max_context)[line])
+    segment[is_far | (column < 0)] = -1
+    return segment

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -19,28 +18,16 @@ from numpy.typing import NDArray
 
 from yinzi.errors import ConfigError
 from yinzi.pinyin import SYLLABLES
+from yinzi.scoring.pair_table import CODE_BITS, CODE_MASK, PairTable, pair_keys
 from yinzi_train.dataset.augmentation_rows import hanzi_codes
 
 __all__ = ["PairVocabulary"]
 
-_CODE_BITS: Final = 21
-_CODE_MASK: Final = (1 << _CODE_BITS) - 1
 _FORMAT_VERSION: Final = 1
 
 
-@dataclass(frozen=True, eq=False)
-class PairVocabulary:
-    """Pairs of syllable and hanzi with their counts.
-
-    Attributes:
-        syllables: int16 [n_pairs], rising.
-        hanzi: uint32 [n_pairs], code points.
-        counts: int64 [n_pairs], occurrences in the text that was counted, falling in a syllable.
-    """
-
-    syllables: NDArray[np.int16]
-    hanzi: NDArray[np.uint32]
-    counts: NDArray[np.int64]
+class PairVocabulary(PairTable):
+    """Pairs of syllable and hanzi, counted in text; in a syllable the counts fall."""
 
     @classmethod
     def from_tables(cls, tables: Iterable[pa.Table], *, min_count: int = 1) -> PairVocabulary:
@@ -62,7 +49,7 @@ class PairVocabulary:
                 raise ConfigError(
                     f"rows have {len(codes)} hanzi and {len(ids)} syllables: expected one each"
                 )
-            found = _pair_keys(ids.to_numpy(zero_copy_only=False), codes)
+            found = pair_keys(ids.to_numpy(zero_copy_only=False), codes)
             new, n_new = np.unique(found, return_counts=True)
             keys, inverse = np.unique(np.concatenate((keys, new)), return_inverse=True)
             counts = np.bincount(
@@ -70,38 +57,12 @@ class PairVocabulary:
             ).astype(np.int64)
         kept = counts >= min_count
         keys, counts = keys[kept], counts[kept]
-        order = np.lexsort((keys & _CODE_MASK, -counts, keys >> _CODE_BITS))
+        order = np.lexsort((keys & CODE_MASK, -counts, keys >> CODE_BITS))
         return cls(
-            (keys[order] >> _CODE_BITS).astype(np.int16),
-            (keys[order] & _CODE_MASK).astype(np.uint32),
+            (keys[order] >> CODE_BITS).astype(np.int16),
+            (keys[order] & CODE_MASK).astype(np.uint32),
             counts[order],
         )
-
-    def __len__(self) -> int:
-        return len(self.hanzi)
-
-    @cached_property
-    def starts(self) -> NDArray[np.int32]:
-        """int32 [n_syllables + 1]: syllable s has pairs starts[s] up to starts[s + 1].
-
-        A range of syllables lo to hi has pairs starts[lo] up to starts[hi].
-        """
-        return np.searchsorted(self.syllables, np.arange(len(SYLLABLES) + 1)).astype(np.int32)
-
-    @cached_property
-    def _sorted_keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        keys = _pair_keys(self.syllables, self.hanzi)
-        order = np.argsort(keys)
-        return keys[order], order
-
-    def ids(self, syllables: NDArray[np.integer], codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Return the pair ids of syllables and hanzi; -1 for a pair that is not known."""
-        keys, ids = self._sorted_keys
-        if not len(keys):
-            return np.full(len(codes), -1, dtype=np.int64)
-        wanted = _pair_keys(syllables, codes)
-        slots = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[slots] == wanted, ids[slots], -1)
 
     @cached_property
     def hanzi_counts(self) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
@@ -120,10 +81,6 @@ class PairVocabulary:
         """Return every hanzi once, frequent ones first: what an `InputVocabulary` is given."""
         codes, totals, _ = self.hanzi_counts
         return [chr(code) for code in codes[np.lexsort((codes, -totals))]]
-
-    def texts(self) -> list[str]:
-        """Return the hanzi of each pair."""
-        return [chr(code) for code in self.hanzi]
 
     def save(self, path: Path) -> None:
         """Write the pairs as JSON: for each syllable its hanzi and their counts."""
@@ -167,7 +124,3 @@ class PairVocabulary:
             hanzi,
             np.array(counts, dtype=np.int64),
         )
-
-
-def _pair_keys(syllables: NDArray[np.integer], codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    return (syllables.astype(np.int64) << _CODE_BITS) | codes.astype(np.int64)

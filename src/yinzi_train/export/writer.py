@@ -31,7 +31,7 @@ def write_artifact(
     name: str,
     version: str,
     created: str,
-    components: Mapping[str, Mapping[str, NDArray[Any]] | Path],
+    components: Mapping[str, Mapping[str, NDArray[Any] | bytes] | Path],
     parameters: Mapping[str, Any],
     sources: Sequence[Source],
     metrics: Mapping[str, Any] | None = None,
@@ -55,7 +55,8 @@ def write_artifact(
         name: Name of the artifact, such as `base`.
         version: Version of the artifact, free text.
         created: ISO 8601 date, an argument so that builds can be repeated bit for bit.
-        components: Section name to its arrays by file stem, or to a folder of `.npy` files.
+        components: Section name to its arrays by file stem, or to a folder of `.npy` and `.onnx`
+            files. Bytes are written as they are, under the full name of a file.
         parameters: Defaults of language model, graph and decoder.
         sources: All texts and word lists it was built from, with their licences.
         metrics: Measured figures by set.
@@ -135,14 +136,18 @@ def update_manifest(
     return manifest
 
 
-def _write_component(target: Path, component: Mapping[str, NDArray[Any]] | Path) -> None:
+def _write_component(target: Path, component: Mapping[str, NDArray[Any] | bytes] | Path) -> None:
     target.mkdir()
     if isinstance(component, Path):
-        for path in sorted(component.glob("*.npy")):
+        for path in sorted([*component.glob("*.npy"), *component.glob("*.onnx")]):
             shutil.copyfile(path, target / path.name)
     else:
         for stem in sorted(component):
-            array = np.ascontiguousarray(component[stem])
+            content = component[stem]
+            if isinstance(content, bytes):
+                (target / stem).write_bytes(content)
+                continue
+            array = np.ascontiguousarray(content)
             if array.dtype.hasobject:
                 raise ConfigError(
                     f"component {target.name!r}: array {stem!r} holds Python objects, expected "

@@ -60,7 +60,7 @@ FAKE_SYLLABLE = SimpleNamespace(
 )
 
 
-def load_fake(artifact: str) -> FakeConverter:
+def load_fake(artifact: str, *, no_encoder: bool = False) -> FakeConverter:
     if artifact != "base":
         raise ArtifactError(f"no artifact {artifact!r}")
     return FakeConverter()

@@ -54,3 +54,20 @@ def test_evaluate_prints_json(yinzi: Yinzi, sets: list[str]) -> None:
 
 def test_evaluate_needs_a_file(yinzi: Yinzi) -> None:
     assert yinzi("evaluate")[0] == 2
+
+
+def test_evaluate_against_itself_without_left_context(yinzi: Yinzi, sets: list[str]) -> None:
+    status, out, _ = yinzi("evaluate", sets[0], "--against", "no-left-context", "--json")
+    assert status == 0
+    found = json.loads(out)
+    whole = next(part for part in found if not part["slice"])
+    assert (whole["n_rows"], whole["n_better"], whole["n_worse"]) == (2, 0, 0)
+    assert whole["p_value"] == 1.0
+    assert any(part["slice"] == "domain:a" for part in found)
+
+
+def test_evaluate_against_prints_a_table(yinzi: Yinzi, sets: list[str]) -> None:
+    status, out, _ = yinzi("evaluate", *sets, "--against", "no-encoder")
+    assert status == 0
+    assert "against no-encoder" in out
+    assert "better" in out

@@ -42,7 +42,7 @@ def assert_same_texts(
     fast: Decoder, naive: NaiveDecoder, typed: str, left_context: str = ""
 ) -> None:
     graph = SyllableGraph.from_text(typed, fast.options.graph)
-    decoding = fast.decode([graph], [fast.context_words(left_context)])
+    decoding = fast.decode([graph], [fast.left_context(left_context)])
     found = decoding.hypotheses(0, 1000)
     expected = naive.texts(typed, left_context)
     if not graph.edges:
@@ -139,7 +139,7 @@ def test_wide_beam_equals_brute_force_on_any_line(
 def test_prefix_words_equal_brute_force(decoder: Decoder, typed: str, left_context: str) -> None:
     fast, naive = make_pair(decoder, WIDE)
     graph = SyllableGraph.from_text(typed, WIDE.graph)
-    found = fast.prefix_words(graph, fast.context_words(left_context), limit=10_000)
+    found = fast.prefix_words(graph, fast.left_context(left_context), limit=10_000)
     # A text that several stretches can be is offered with the longest only.
     expected: dict[str, tuple[int, float]] = {}
     for (end, text), logprob in naive.prefix_words(typed, left_context).items():
@@ -156,7 +156,7 @@ def test_prefix_words_equal_brute_force(decoder: Decoder, typed: str, left_conte
 def test_narrow_beam_finds_texts_of_the_brute_force_with_their_logprobs(decoder: Decoder) -> None:
     fast, naive = make_pair(decoder, DecoderOptions(beam=BeamOptions(beam_width=3)))
     graph = SyllableGraph.from_text("woyaomaijip")
-    found = fast.decode([graph], [fast.context_words("")]).hypotheses(0, 10)
+    found = fast.decode([graph], [fast.left_context("")]).hypotheses(0, 10)
     expected = naive.texts("woyaomaijip")
     assert 1 <= len(found) <= 3
     for hypothesis in found:
@@ -178,7 +178,7 @@ def test_max_words_keeps_the_likeliest(decoder: Decoder) -> None:
     options = replace(WIDE, lattice=replace(WIDE.lattice, max_words=2))
     fast, _ = make_pair(decoder, options)
     graph = SyllableGraph.from_text("shi")
-    found = fast.decode([graph], [fast.context_words("")]).hypotheses(0, 10)
+    found = fast.decode([graph], [fast.left_context("")]).hypotheses(0, 10)
     assert [hypothesis.text for hypothesis in found] == ["是", "时"]
 
 
@@ -186,7 +186,7 @@ def test_max_states_keeps_the_cheapest_readings(decoder: Decoder) -> None:
     options = replace(WIDE, lattice=replace(WIDE.lattice, max_states=1))
     fast, _ = make_pair(decoder, options)
     graph = SyllableGraph.from_text("xian")
-    texts = [h.text for h in fast.decode([graph], [fast.context_words("")]).hypotheses(0, 10)]
+    texts = [h.text for h in fast.decode([graph], [fast.left_context("")]).hypotheses(0, 10)]
     assert texts, "a line always has some text"
 
 

@@ -11,6 +11,7 @@ from tests.yinzi_train.dataset.build_samples import product
 from tests.yinzi_train.dataset.dataset_samples import write_dataset
 from yinzi.cli.running import run_app
 from yinzi.errors import ConfigError
+from yinzi.scoring import InputVocabulary
 from yinzi_train.cli.main import app
 from yinzi_train.dataset import DatasetError, augmented_dataset, open_dataset
 from yinzi_train.dataset.augmentation import AugmentationOptions, augment_table
@@ -24,7 +25,6 @@ from yinzi_train.dataset.augmented_dataset import (
     open_augmented_dataset,
 )
 from yinzi_train.dataset.collator import Collator
-from yinzi_train.dataset.input_vocabulary import InputVocabulary
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.sampling import Sampler, Shards
 

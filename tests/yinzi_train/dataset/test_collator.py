@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tests.yinzi_train.dataset.augmentation_samples import HEAVY, row_of, table_of, tables
 from yinzi.errors import ConfigError
 from yinzi.pinyin import SYLLABLES, SyllableGraph, prefix_range, syllable_id
+from yinzi.scoring import InputVocabulary
 from yinzi_train.dataset.augmentation import AugmentationOptions, augment_table
 from yinzi_train.dataset.augmentation_abbreviations import AbbreviationOptions
 from yinzi_train.dataset.augmentation_mixing import MixingOptions
@@ -28,7 +29,6 @@ from yinzi_train.dataset.collator import (
     Collator,
     CollatorOptions,
 )
-from yinzi_train.dataset.input_vocabulary import InputVocabulary
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 
 NONE = AugmentationOptions.none()

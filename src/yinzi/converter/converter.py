@@ -1,45 +1,57 @@
-"""Convert pinyin to hanzi and hanzi to pinyin: the interface that applications use."""
+"""Convert lines of pinyin to hanzi and hanzi to pinyin."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+import numpy as np
 
 from yinzi.artifact import Artifact
-from yinzi.decoding import Decoder, DecoderOptions, Decoding, is_long
+from yinzi.converter.candidate import Candidate, check_count, sentence_candidates
+from yinzi.converter.late_results import LatePolicy
+from yinzi.converter.typing import Typing
+from yinzi.decoding import (
+    Decoder,
+    DecoderOptions,
+    ExplainedHypothesis,
+    explain,
+    feature_weights,
+    is_long,
+)
 from yinzi.errors import ArtifactError, ConfigError, LexiconError
 from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon
 from yinzi.pinyin import SYLLABLES, Syllable, SyllableGraph, parse_syllable
+from yinzi.scoring import Scorer
+from yinzi.scoring.encoder import Encoder
 from yinzi.text import miu_spans
 
-__all__ = ["Candidate", "Converter", "Typing", "load"]
+__all__ = ["Converter", "Explanation", "load"]
+
+_CALIBRATED = 20
+"""Candidates among which probabilities are calibrated; `yinzi-train tune` fits on as many."""
 
 BATCH_CHARACTERS = 6_000
 """Characters decoded together in `convert_batch`: more lines a call cost memory, not less time."""
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A text offered for an input.
+class Explanation:
+    """Why candidates stand in their order.
 
     Attributes:
-        text: hanzi, with whatever passed through in its place.
-        logprob: natural log, penalties included; comparable among candidates of one input.
-        start: first character of the input that it consumes.
-        end: character behind the last one.
-        kind: "sentence" for the whole input, "word" for its first letters.
-        syllables: how its hanzi are read, toneless; text that passed through is one item.
+        candidates: the likeliest texts taken apart, the best first.
+        weights: of each feature; see `yinzi.decoding.FEATURES`.
+        probabilities: of each candidate among all texts found, as fitted on development sets;
+            they add up to at most 1.
     """
 
-    text: str
-    logprob: float
-    start: int
-    end: int
-    kind: Literal["sentence", "word"]
-    syllables: tuple[str, ...]
+    candidates: tuple[ExplainedHypothesis, ...]
+    weights: Mapping[str, float]
+    probabilities: tuple[float, ...]
 
 
 class Converter:
@@ -53,7 +65,14 @@ class Converter:
     '我要买机票'
     """
 
-    def __init__(self, artifact: Artifact, *, options: DecoderOptions | None = None) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        options: DecoderOptions | None = None,
+        scorer: Scorer | None = None,
+        uses_encoder: bool = True,
+    ) -> None:
         self.artifact = artifact
         try:
             lexicon = Lexicon(artifact.arrays("lexicon"))
@@ -77,7 +96,10 @@ class Converter:
                 raise ArtifactError(
                     f"artifact {artifact.manifest.name!r}: bad decoder parameters: {error}"
                 ) from error
-        self.decoder = Decoder(lexicon, language_model, options=options)
+        if scorer is None and uses_encoder and "encoder" in artifact.manifest.section_bytes():
+            scorer = Encoder.from_artifact(artifact)
+        self._temperature = float(_table(artifact, "ranker").get("temperature", 1.0))
+        self.decoder = Decoder(lexicon, language_model, options=options, scorer=scorer)
 
     def convert(self, pinyin: str, *, left_context: str = "", n_best: int = 5) -> list[Candidate]:
         """Return the likeliest texts for a whole input, the best first.
@@ -106,7 +128,7 @@ class Converter:
             left_contexts: text before each input, or None.
             n_best: how many candidates each, at least 1.
         """
-        _check_count("n_best", n_best)
+        check_count("n_best", n_best)
         if left_contexts is None:
             left_contexts = [""] * len(pinyin)
         if len(left_contexts) != len(pinyin):
@@ -139,11 +161,11 @@ class Converter:
         n_best: int,
         results: list[list[Candidate]],
     ) -> None:
-        graphs = [self._graph(pinyin[line]) for line in lines]
-        contexts = [self.decoder.context_words(left_contexts[line]) for line in lines]
+        graphs = [self.graph(pinyin[line]) for line in lines]
+        contexts = [self.decoder.left_context(left_contexts[line]) for line in lines]
         decoding = self.decoder.decode(graphs, contexts)
         for row, line in enumerate(lines):
-            results[line] = _sentences(decoding, row, n_best)
+            results[line] = sentence_candidates(decoding, row, n_best)
 
     def candidates(
         self, pinyin: str, *, left_context: str = "", n_best: int = 5, limit: int = 100
@@ -159,9 +181,41 @@ class Converter:
         typing = self.type_keys(left_context=left_context)
         return typing.update(pinyin, n_best=n_best, limit=limit)
 
-    def type_keys(self, *, left_context: str = "") -> Typing:
-        """Start an input that grows letter by letter; see `Typing`."""
-        return Typing(self, left_context)
+    def type_keys(self, *, left_context: str = "", late_policy: LatePolicy | None = None) -> Typing:
+        """Start an input that grows letter by letter; see `Typing`.
+
+        Args:
+            left_context: text before the input.
+            late_policy: how results of the neural model that come late are shown; None waits for
+                them at every letter.
+        """
+        return Typing(self.decoder, left_context, late_policy=late_policy)
+
+    def explain(self, pinyin: str, *, left_context: str = "", n_best: int = 2) -> Explanation:
+        """Return why the likeliest texts for an input stand in their order, feature by feature.
+
+        >>> import yinzi
+        >>> explanation = yinzi.load().explain("nihao")
+        >>> best = explanation.candidates[0]
+        >>> total = sum(explanation.weights[name] * best.features[name] for name in best.features)
+        >>> best.text, abs(total - best.logprob) < 1e-3
+        ('你好', True)
+
+        Args:
+            pinyin: input.
+            left_context: text before the input.
+            n_best: how many texts, at least 1.
+        """
+        check_count("n_best", n_best)
+        graphs, contexts = [self.graph(pinyin)], [self.decoder.left_context(left_context)]
+        decoding = self.decoder.decode(graphs, contexts)
+        found = explain(decoding, 0, max(n_best, _CALIBRATED))
+        sums = np.array([self._temperature * one.logprob for one in found])
+        raised = np.exp(sums - sums.max(initial=-np.inf))
+        shares = (raised / raised.sum()).tolist() if len(sums) else []
+        return Explanation(
+            tuple(found[:n_best]), feature_weights(decoding.options), tuple(shares[:n_best])
+        )
 
     def annotate(self, text: str) -> list[tuple[str, Syllable | None]]:
         """Return each character of a text with its syllable; None for all that is no hanzi.
@@ -190,74 +244,26 @@ class Converter:
         pairs += [(char, None) for char in text[position:]]
         return pairs
 
-    def _graph(self, pinyin: str) -> SyllableGraph:
+    def graph(self, pinyin: str) -> SyllableGraph:
+        """Return the graph of a line, with the penalties of the artifact."""
         return SyllableGraph.from_text(pinyin, self.decoder.options.graph)
 
 
-class Typing:
-    """An input that changes letter by letter; work on unchanged letters is kept.
-
-    Not safe from many threads: one object a typist.
-
-    >>> import yinzi
-    >>> typing = yinzi.load().type_keys()
-    >>> [typing.update("nihao"[:n])[0].text for n in (2, 5)]
-    ['你', '你好']
-    """
-
-    def __init__(self, converter: Converter, left_context: str) -> None:
-        self._converter = converter
-        self._context = converter.decoder.context_words(left_context)
-        self._decoding: Decoding | None = None
-
-    def update(self, pinyin: str, *, n_best: int = 5, limit: int = 100) -> list[Candidate]:
-        """Return the candidates for the input as it is now; see `Converter.candidates`."""
-        _check_count("n_best", n_best)
-        _check_count("limit", limit)
-        decoder = self._converter.decoder
-        graph = self._converter._graph(pinyin)
-        if self._decoding is None:
-            self._decoding = decoder.decode([graph], [self._context])
-        else:
-            self._decoding = decoder.extend(self._decoding, graph, self._context)
-        candidates = _sentences(self._decoding, 0, min(n_best, limit))
-        seen = {candidate.text for candidate in candidates}
-        for word in decoder.prefix_words(graph, self._context, limit=limit):
-            if word.text not in seen and len(candidates) < limit:
-                candidates.append(
-                    Candidate(
-                        word.text, word.logprob, graph.start, word.end, "word", word.syllables
-                    )
-                )
-        return candidates
-
-
-def load(artifact: str | Path = "base", *, verify: bool = True) -> Converter:
+def load(
+    artifact: str | Path = "base", *, verify: bool = True, uses_encoder: bool = True
+) -> Converter:
     """Load an artifact by name or folder.
 
     Args:
         artifact: "base" ships with yinzi; other names are looked up in ``$YINZI_HOME/artifacts``.
         verify: compare every file with the checksum in the manifest.
+        uses_encoder: use the artifact's neural model, if it has one; without, the language model
+            alone decides, and onnxruntime is not needed.
 
     Raises:
         ArtifactError: it is missing, damaged, edited, or of a later format.
     """
-    return Converter(Artifact.open(artifact, verify=verify))
-
-
-def _sentences(decoding: Decoding, line: int, n_best: int) -> list[Candidate]:
-    graph = decoding.graphs[line]
-    return [
-        Candidate(
-            hypothesis.text,
-            hypothesis.logprob,
-            graph.start,
-            graph.n,
-            "sentence",
-            hypothesis.syllables,
-        )
-        for hypothesis in decoding.hypotheses(line, n_best)
-    ]
+    return Converter(Artifact.open(artifact, verify=verify), uses_encoder=uses_encoder)
 
 
 def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:
@@ -269,8 +275,3 @@ def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:
             "expected a table; the manifest is damaged or edited, fetch the artifact again"
         )
     return table
-
-
-def _check_count(name: str, value: int) -> None:
-    if value < 1:
-        raise ConfigError(f"{name} is {value}: expected at least 1")

@@ -1,0 +1,10 @@
+"""Convert pinyin to hanzi and hanzi to pinyin: the interface that applications use."""
+
+from __future__ import annotations
+
+from yinzi.converter.candidate import Candidate
+from yinzi.converter.converter import Converter, Explanation, load
+from yinzi.converter.late_results import LatePolicy
+from yinzi.converter.typing import Typing
+
+__all__ = ["Candidate", "Converter", "Explanation", "LatePolicy", "Typing", "load"]

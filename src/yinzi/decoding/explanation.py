@@ -1,0 +1,128 @@
+"""Take the logprob of a text apart: what each feature says, word by word.
+
+The search adds up six features, each with its weight; their weighted sum is the logprob that
+candidates are ranked by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from yinzi.decoding.beam import BeamOptions
+from yinzi.decoding.result import Decoding, Hypothesis
+
+__all__ = ["FEATURES", "ExplainedHypothesis", "ExplainedWord", "explain", "feature_weights"]
+
+FEATURES = ("language_model", "sentence_end", "encoder", "encoder_prior", "penalties", "words")
+"""Names of the features, in the order in which they are shown.
+
+- language_model: natural log of the words after the words before them, literals included.
+- sentence_end: natural log of the sentence end behind the last word.
+- encoder: natural log that the neural model gives the hanzi at their places; 0 without one.
+- encoder_prior: natural log of how frequent these hanzi are at such places without any context.
+- penalties: natural log ≤ 0 for abbreviations, rare readings, wrong tones.
+- words: how many words.
+"""
+
+
+@dataclass(frozen=True)
+class ExplainedWord:
+    """What each feature says of one word or literal; names as in `FEATURES`."""
+
+    text: str
+    language_model: float
+    encoder: float
+    penalties: float
+
+
+@dataclass(frozen=True)
+class ExplainedHypothesis:
+    """A text, its logprob, and where that comes from.
+
+    Attributes:
+        text: as in `Hypothesis`.
+        logprob: as in `Hypothesis`: the sum of the features times their weights.
+        features: by the names of `FEATURES`.
+        words: in order.
+    """
+
+    text: str
+    logprob: float
+    features: dict[str, float]
+    words: tuple[ExplainedWord, ...]
+
+
+def feature_weights(options: BeamOptions) -> dict[str, float]:
+    """Return the weight of each feature.
+
+    >>> feature_weights(BeamOptions(encoder_weight=0.6))["encoder"]
+    0.6
+    """
+    return {
+        "language_model": 1.0,
+        "sentence_end": options.end_logprob_weight,
+        "encoder": options.encoder_weight,
+        "encoder_prior": options.prior_weight,
+        "penalties": 1.0,
+        "words": options.word_logprob,
+    }
+
+
+def explain(decoding: Decoding, line: int, n_best: int) -> list[ExplainedHypothesis]:
+    """Explain the likeliest texts of a line, the best first."""
+    found = decoding.hypotheses(line, n_best)
+    return [_explain(decoding, line, hypothesis) for hypothesis in found]
+
+
+def _explain(decoding: Decoding, line: int, hypothesis: Hypothesis) -> ExplainedHypothesis:
+    lattice, beam, model = decoding.lattice, decoding.beam, decoding.language_model
+    nodes = np.array(hypothesis.nodes, dtype=np.int64)
+    start = int(lattice.offsets[line]) + decoding.graphs[line].start
+    first = [int(beam.first[start, 0])]
+    second = [int(beam.second[start, 0])]
+    for node in hypothesis.nodes:
+        if lattice.is_literal[node]:
+            after = lattice.literal_context[node].tolist()
+        else:
+            after = [second[-1], int(lattice.word[node])]
+        first.append(after[0])
+        second.append(after[1])
+    befores = np.array([first, second], dtype=np.int32)
+    of_words = model.logprobs(befores[0, :-1], befores[1, :-1], lattice.word[nodes])
+    end = 0.0
+    if len(nodes) and not lattice.is_literal[nodes[-1]]:
+        eos = np.array([model.eos_id], dtype=np.int32)
+        end = float(model.logprobs(befores[0, -1:], befores[1, -1:], eos)[0])
+    words = tuple(
+        ExplainedWord(text, float(of_word), float(encoder), float(penalty))
+        for text, of_word, encoder, penalty in zip(
+            _texts(decoding, line, hypothesis.nodes),
+            of_words,
+            lattice.encoder_logprob[nodes],
+            lattice.logprob[nodes],
+            strict=True,
+        )
+    )
+    features = {
+        "language_model": float(of_words.sum()),
+        "sentence_end": end,
+        "encoder": float(lattice.encoder_logprob[nodes].sum()),
+        "encoder_prior": float(lattice.prior_logprob[nodes].sum()),
+        "penalties": float(lattice.logprob[nodes].sum()),
+        "words": float(len(nodes)),
+    }
+    return ExplainedHypothesis(hypothesis.text, hypothesis.logprob, features, words)
+
+
+def _texts(decoding: Decoding, line: int, nodes: Sequence[int]) -> list[str]:
+    lattice, offset = decoding.lattice, int(decoding.lattice.offsets[line])
+    graph = decoding.graphs[line]
+    return [
+        graph.text[lattice.start[node] - offset : lattice.end[node] - offset]
+        if lattice.is_literal[node]
+        else decoding.lexicon.text(int(lattice.word[node]))
+        for node in nodes
+    ]

@@ -1,0 +1,414 @@
+"""Bring the scores of a neural model into the lattice: one number for each word of it.
+
+The model reads syllables, not letters, so it is asked about paths through the syllable graph. A
+line with one path worth considering (most segmented pinyin) is asked as it is. For others a narrow
+search by the language model alone proposes paths; each further one has to hold an edge that those
+before it lack. A word
+of the lattice gets the sum of the logprobs of its hanzi at its places of the first path that it
+lies on. Words on none of the paths leave the lattice, and so do words that are hopeless beside
+another one between the same positions: with that, the search costs less than without a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yinzi.decoding.beam import BeamOptions
+from yinzi.decoding.lattice import Lattice
+from yinzi.errors import ConfigError
+from yinzi.lexicon import Lexicon, ragged_arange
+from yinzi.lexicon.segmentation import MAX_WORD_LENGTH
+from yinzi.pinyin import SYLLABLES, SyllableGraph
+from yinzi.pinyin.graph import GraphArrays
+from yinzi.scoring import PairTable, ScoredInputs, Scorer, ScorerInput
+
+__all__ = [
+    "FusionOptions",
+    "PathEdges",
+    "PathScores",
+    "WordPairs",
+    "path_of_nodes",
+    "settled_path",
+]
+
+_NO_PAIR = -1
+_NO_HANZI = -2
+
+
+@dataclass(frozen=True)
+class FusionOptions:
+    """How a neural model takes part.
+
+    Attributes:
+        max_paths: paths through a graph that the model is asked about, at least 1.
+        path_beam_width: width of the search that proposes paths, at least 1.
+        unknown_logprob: natural log for a hanzi that the model does not know.
+        whole_margin: a syllable is never meant as several (`hao` as `ha o`) if the likeliest word
+            of one hanzi is so much likelier, natural log, than the likeliest of several; at least
+            0.
+        max_margin: of the words between two positions those are left out that are less likely than
+            the best by more than this, natural log, by what the model says with its weight, the
+            language model without context, and penalties; above 0.
+    """
+
+    max_paths: int = 4
+    path_beam_width: int = 6
+    unknown_logprob: float = -14.0
+    whole_margin: float = 4.0
+    max_margin: float = 8.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_paths", "path_beam_width"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"fusion.{name} is {getattr(self, name)}: expected at least 1")
+        if not self.max_margin > 0:
+            raise ConfigError(f"fusion.max_margin is {self.max_margin}: expected above 0")
+
+
+@dataclass(frozen=True, eq=False)
+class PathEdges:
+    """One way through the graph of a line, edge by edge; all [n_edges].
+
+    Attributes:
+        start: int64, position in the line.
+        end: int64.
+        syllable_lo: int64, -1 for a literal.
+        syllable_hi: int64, -1 for a literal.
+        tone: int64, 0 for none.
+    """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    syllable_lo: NDArray[np.int64]
+    syllable_hi: NDArray[np.int64]
+    tone: NDArray[np.int64]
+
+
+def settled_path(graph: SyllableGraph, is_whole: NDArray[np.bool_]) -> PathEdges | None:
+    """Return the one path of a graph that need not be searched for, None if there may be others.
+
+    A graph falls into blocks at the positions that no edge reaches over; with borders between the
+    syllables, each is a block. A block is settled if it has one edge, or one edge over all of it
+    whose syllable is never meant as several.
+
+    >>> is_whole = np.ones(len(SYLLABLES), dtype=np.bool_)
+    >>> path = settled_path(SyllableGraph.from_text("ni hao"), is_whole)
+    >>> [SYLLABLES[i] for i in path.syllable_lo]
+    ['ni', 'hao']
+    >>> settled_path(SyllableGraph.from_text("fangan"), is_whole) is None
+    True
+
+    Args:
+        graph: of a line; an empty one has no path.
+        is_whole: bool [n_syllables], syllables that are never meant as several; see
+            `whole_syllables`.
+    """
+    arrays = graph.arrays()
+    n_edges = len(arrays.start)
+    if not n_edges:
+        return None
+    if np.array_equal(arrays.start[1:], arrays.end[:-1]):
+        return _edges(graph, np.arange(n_edges))
+    steps = np.zeros(graph.n + 2, dtype=np.int64)
+    np.add.at(steps, arrays.start + 1, 1)
+    np.add.at(steps, arrays.end, -1)
+    is_cut = np.cumsum(steps) == 0
+    is_spanning = is_cut[arrays.start] & is_cut[arrays.end]
+    spanning = np.flatnonzero(is_spanning)
+    starts = arrays.start[spanning]
+    if not np.array_equal(starts[1:], arrays.end[spanning[:-1]]):  # a block without one, or more
+        return None
+    if not len(spanning) or starts[0] != graph.start or arrays.end[spanning[-1]] != graph.n:
+        return None
+    inner = np.flatnonzero(~is_spanning)
+    divided = spanning[np.searchsorted(starts, arrays.start[inner], side="right") - 1]
+    is_full = arrays.syllable_hi[divided] - arrays.syllable_lo[divided] == 1
+    if not (is_full & is_whole[arrays.syllable_lo[divided]]).all():
+        return None
+    return _edges(graph, spanning)
+
+
+def path_of_nodes(
+    graph: SyllableGraph, lattice: Lattice, nodes: Sequence[int], *, offset: int, lexicon: Lexicon
+) -> PathEdges:
+    """Return the edges that some words of a line, one after the other, were read along.
+
+    A word may be read along several edges between two positions; the likeliest are taken.
+
+    Args:
+        graph: of the line.
+        lattice: of its batch.
+        nodes: from the start of the line to its end.
+        offset: first position of the line in the lattice.
+        lexicon: that of the lattice.
+    """
+    arrays = graph.arrays()
+    chosen: list[int] = []
+    for node in nodes:
+        start, end = int(lattice.start[node]) - offset, int(lattice.end[node]) - offset
+        if lattice.is_literal[node]:
+            between = np.flatnonzero((arrays.start == start) & (arrays.end == end))
+            chosen.append(int(between[0]))
+        else:
+            syllables = lexicon.node_syllables(int(lattice.trie_node[node]))
+            chosen += _read_along(arrays, start, end, syllables)
+    return _edges(graph, np.array(chosen, dtype=np.int64))
+
+
+def _read_along(arrays: GraphArrays, start: int, end: int, syllables: Sequence[int]) -> list[int]:
+    """Return the likeliest edges from one position to another that can be read as syllables."""
+    ways: dict[int, tuple[float, list[int]]] = {start: (0.0, [])}
+    for syllable in syllables:
+        fits = (arrays.syllable_lo <= syllable) & (syllable < arrays.syllable_hi)
+        further: dict[int, tuple[float, list[int]]] = {}
+        for position, (logprob, way) in ways.items():
+            for edge in np.flatnonzero(fits & (arrays.start == position)).tolist():
+                reached, total = int(arrays.end[edge]), logprob + float(arrays.logprob[edge])
+                if reached not in further or total > further[reached][0]:
+                    further[reached] = (total, [*way, edge])
+        ways = further
+    return ways[end][1]
+
+
+def _edges(graph: SyllableGraph, at: NDArray[np.int64]) -> PathEdges:
+    arrays = graph.arrays()
+    return PathEdges(
+        *(
+            column[at].astype(np.int64)
+            for column in (
+                arrays.start,
+                arrays.end,
+                arrays.syllable_lo,
+                arrays.syllable_hi,
+                arrays.tone,
+            )
+        )
+    )
+
+
+class WordPairs:
+    """Know for each entry of a lexicon the pairs of syllable and hanzi it is made of.
+
+    Made when a line is first scored, and kept: 16 bytes an entry.
+    """
+
+    def __init__(self, lexicon: Lexicon, pairs: PairTable) -> None:
+        self._lexicon = lexicon
+        self._pairs = pairs
+
+    @cached_property
+    def of_entries(self) -> NDArray[np.int16]:
+        """int16 [n_entries, 8], pair ids; -1 for a pair that is not known, -2 behind the word."""
+        known = np.full((len(SYLLABLES), len(self._lexicon.hanzi)), _NO_PAIR, dtype=np.int16)
+        index = np.searchsorted(self._lexicon.hanzi, self._pairs.hanzi)
+        index[index == len(self._lexicon.hanzi)] = 0
+        ids = np.flatnonzero(self._lexicon.hanzi[index] == self._pairs.hanzi)
+        known[self._pairs.syllables[ids], index[ids]] = ids
+        entries = np.full((len(self._lexicon.entry_word), MAX_WORD_LENGTH), _NO_HANZI, np.int16)
+        for which, hanzi, syllables in self._lexicon.readings_by_length():
+            entries[which, : hanzi.shape[1]] = known[syllables, hanzi]
+        return entries
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int8]:
+        """int8 [n_entries], hanzi of each entry."""
+        lengths: NDArray[np.int8] = (self.of_entries != _NO_HANZI).sum(axis=1).astype(np.int8)
+        return lengths
+
+
+@dataclass(frozen=True, eq=False)
+class PathScores:
+    """What a model says of the hanzi along paths through the graphs of a batch.
+
+    Attributes:
+        paths: for each line, ways through its graph; earlier ones go first.
+        first_asked: int64 [n_lines + 1], number of the first way of each line among all.
+        scored: the model's answer, way by way.
+        log_counts: float32 [n_pairs], natural log of how frequent each pair is.
+        log_totals: float32 [n_places], the same of all pairs of a place together.
+    """
+
+    paths: Sequence[Sequence[PathEdges]]
+    first_asked: NDArray[np.int64]
+    scored: ScoredInputs
+    log_counts: NDArray[np.float32]
+    log_totals: NDArray[np.float32]
+
+    @classmethod
+    def ask(
+        cls,
+        paths: Sequence[Sequence[PathEdges]],
+        contexts: Sequence[NDArray[np.int64]],
+        scorer: Scorer,
+    ) -> PathScores | None:
+        """Ask a model about all paths together; None if there is none.
+
+        Args:
+            paths: for each line, ways through its graph.
+            contexts: for each line, the ids of the text before it; see `context_ids`.
+            scorer: the model.
+        """
+        ways = [way for of_line in paths for way in of_line]
+        if not ways:
+            return None
+        before = [
+            context for context, of_line in zip(contexts, paths, strict=True) for _ in of_line
+        ]
+        scored = scorer.score(_inputs(ways, before, scorer))
+        first_asked = np.concatenate(([0], np.cumsum([len(of_line) for of_line in paths])))
+        totals = scorer.pairs.slice_log_counts(
+            scored.pair_low, scored.pair_low + np.diff(scored.starts)
+        )
+        log_counts = scorer.pairs.log_counts.astype(np.float32)
+        return cls(paths, first_asked, scored, log_counts, totals.astype(np.float32))
+
+    def apply(
+        self,
+        lattice: Lattice,
+        word_pairs: WordPairs,
+        options: FusionOptions,
+        *,
+        unigram_logprobs: NDArray[np.float32],
+        beam: BeamOptions,
+    ) -> Lattice:
+        """Return the words of a lattice that lie on the paths, with their scores.
+
+        Literals stay, and so do all words of lines without a path.
+
+        Args:
+            lattice: of the same lines.
+            word_pairs: of its lexicon.
+            options: limits.
+            unigram_logprobs: float32 [n_words or more], natural log.
+            beam: weights of the search.
+        """
+        logprob, prior, is_kept = self._sums(lattice, word_pairs, options)
+        nodes = np.flatnonzero(is_kept)
+        if len(nodes):
+            total = lattice.logprob[nodes] + unigram_logprobs[lattice.word[nodes]]
+            total += np.float32(beam.encoder_weight) * logprob[nodes]
+            total += np.float32(beam.prior_weight) * prior[nodes]
+            # Nodes are sorted by end, then start.
+            span = lattice.end[nodes] * int(lattice.offsets[-1]) + lattice.start[nodes]
+            is_first = np.concatenate(([True], span[1:] != span[:-1]))
+            best = np.maximum.reduceat(total, np.flatnonzero(is_first))
+            is_far = total < best[np.cumsum(is_first) - 1] - np.float32(options.max_margin)
+            is_kept[nodes[is_far]] = False
+        is_kept |= lattice.is_literal
+        has_path = np.diff(self.first_asked) > 0
+        if not has_path.all():
+            line_of = np.searchsorted(lattice.offsets, lattice.start, side="right") - 1
+            is_kept |= ~has_path[line_of]
+        return lattice.scored(logprob, prior, is_kept)
+
+    def of_nodes(
+        self,
+        lattice: Lattice,
+        word_pairs: WordPairs,
+        options: FusionOptions,
+        *,
+        beam: BeamOptions,
+    ) -> NDArray[np.float32]:
+        """Return float32 [n_nodes], what the scores add to words of a lattice of the same lines.
+
+        Words off the paths get as much as hanzi do that the model does not know.
+        """
+        logprob, prior, is_on_path = self._sums(lattice, word_pairs, options)
+        unknown = np.float32(options.unknown_logprob) * word_pairs.lengths[lattice.entry]
+        unknown[lattice.is_literal] = 0
+        total = np.float32(beam.encoder_weight) * np.where(is_on_path, logprob, unknown)
+        total += np.float32(beam.prior_weight) * prior
+        added: NDArray[np.float32] = total.astype(np.float32)
+        return added
+
+    def _sums(
+        self, lattice: Lattice, word_pairs: WordPairs, options: FusionOptions
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Return score and prior of each node, and which of them lie on a path."""
+        logprob = np.zeros(len(lattice.start), dtype=np.float32)
+        prior = np.zeros(len(lattice.start), dtype=np.float32)
+        is_on_path = np.zeros(len(lattice.start), dtype=np.bool_)
+        nodes = np.flatnonzero(~lattice.is_literal)
+        for number in range(int(np.diff(self.first_asked).max())):
+            place_at = self._place_at(number, lattice.offsets)
+            first_place = place_at[lattice.start[nodes]]
+            n_places = place_at[lattice.end[nodes]] - first_place
+            entries = lattice.entry[nodes]
+            on_path = (first_place >= 0) & (n_places == word_pairs.lengths[entries])
+            found = nodes[on_path]
+            sums, priors, fits = self._sum_up(
+                first_place[on_path], word_pairs.of_entries[entries[on_path]], options
+            )
+            logprob[found[fits]] = sums[fits]
+            prior[found[fits]] = priors[fits]
+            is_on_path[found[fits]] = True
+            nodes = nodes[~is_on_path[nodes]]
+        return logprob, prior, is_on_path
+
+    def _sum_up(
+        self, first_place: NDArray[np.int64], pairs: NDArray[np.int16], options: FusionOptions
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Sum the logprobs of the hanzi of words over their places.
+
+        Returns:
+            float32 [n], the sums; float32 [n], the sums of the priors; bool [n], no hanzi has a
+            reading that its place cannot have.
+        """
+        n_words = len(first_place)
+        sums = np.zeros(n_words, dtype=np.float32)
+        priors = np.zeros(n_words, dtype=np.float32)
+        fits = np.ones(n_words, dtype=np.bool_)
+        scored = self.scored
+        sizes = np.diff(scored.starts)
+        for index in range(pairs.shape[1]):
+            words = np.flatnonzero(pairs[:, index] != _NO_HANZI)
+            if not len(words):
+                break
+            place = first_place[words] + index
+            pair = pairs[words, index].astype(np.int64)
+            within = pair - scored.pair_low[place]
+            is_known = pair >= 0
+            is_inside = (within >= 0) & (within < sizes[place])
+            at = scored.starts[place] + within
+            at[~is_inside] = 0
+            value = np.where(is_inside, scored.logprobs[at], np.float32(options.unknown_logprob))
+            sums[words] += value
+            prior = self.log_counts[pair] - self.log_totals[place]
+            priors[words] += np.where(is_inside, prior, np.float32(0))
+            fits[words] &= is_inside | ~is_known
+        return sums, priors, fits
+
+    def _place_at(self, number: int, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return int64 [n_positions], the place that starts there on the n-th path of its line.
+
+        The position where a path ends has the number behind its last place; -1 is off the path.
+        """
+        place_at = np.full(int(offsets[-1]), -1, dtype=np.int64)
+        lines = [line for line, ways in enumerate(self.paths) if number < len(ways)]
+        ways = [self.paths[line][number] for line in lines]
+        sizes = np.array([len(way.start) for way in ways])
+        first = self.scored.first_place[self.first_asked[lines] + number]
+        shift = np.repeat(offsets[lines], sizes)
+        places, _ = ragged_arange(first, sizes)
+        place_at[shift + np.concatenate([way.start for way in ways])] = places
+        last = offsets[lines] + np.array([way.end[-1] for way in ways])
+        place_at[last] = first + sizes
+        return place_at
+
+
+def _inputs(
+    ways: Sequence[PathEdges], contexts: Sequence[NDArray[np.int64]], scorer: Scorer
+) -> list[ScorerInput]:
+    low = np.concatenate([way.syllable_lo for way in ways])
+    high = np.concatenate([way.syllable_hi for way in ways])
+    ends = np.cumsum([len(way.start) for way in ways])[:-1]
+    ids = np.split(scorer.vocab.ids_of_ranges(low, high), ends)
+    return [
+        ScorerInput(input_ids, way.tone, context)
+        for input_ids, way, context in zip(ids, ways, contexts, strict=True)
+    ]

@@ -1,0 +1,344 @@
+"""Fit the weights of the ranker on development sets.
+
+Candidates are ranked by a weighted sum of features (see `yinzi.decoding.FEATURES`). The weights
+that make the right candidates of given lists most probable, if the sum is read as the log of a
+probability, are found exactly: it is a convex problem with five unknowns (conditional maximum
+likelihood; Och 2002, ACL P02-1038, "Discriminative training and maximum entropy models"). New
+weights give new lists, so this is repeated. The same fit calibrates: it says how much a difference
+of one in the sum is worth as a probability.
+
+Features that go together keep one weight: penalties are part of what the language model says of a
+line and of how it is typed, so both have the weight 1 and all else is measured against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yinzi.artifact import Artifact
+from yinzi.converter import Converter
+from yinzi.decoding import BeamOptions, DecoderOptions, explain
+from yinzi.errors import ConfigError
+from yinzi.evaluation import InputForm, Row, read_rows
+from yinzi.evaluation.inputs import typed_input
+from yinzi_train.export import update_manifest
+
+__all__ = ["RankerFit", "RankerRound", "fit_weights", "tune_ranker"]
+
+FITTED = ("base", "sentence_end", "encoder", "encoder_prior", "words")
+"""What is fitted: the language model with the penalties, and four features against it."""
+
+_BINS = 10
+_MAX_STEPS = 50
+_RIDGE = 1e-3
+"""Pull of each weight to where it was, in units of the mean log-likelihood."""
+
+
+@dataclass(frozen=True)
+class RankerFit:
+    """Fitted weights.
+
+    Attributes:
+        sentence_end: weight of the sentence end, against the language model.
+        encoder: weight of the neural model, likewise.
+        prior: weight of how frequent the hanzi are, likewise.
+        words: natural log for each word, likewise.
+        temperature: what the weighted sum is multiplied by to be the log of a probability.
+        log_likelihood: mean over the lists that hold the right text, natural log.
+    """
+
+    sentence_end: float
+    encoder: float
+    prior: float
+    words: float
+    temperature: float
+    log_likelihood: float
+
+    def apply(self, options: BeamOptions) -> BeamOptions:
+        """Return options of a search with these weights."""
+        return replace(
+            options,
+            encoder_weight=round(max(0.0, self.encoder), 3),
+            prior_weight=round(self.prior, 3),
+            word_logprob=round(self.words, 3),
+            end_logprob_weight=round(max(0.0, self.sentence_end), 3),
+        )
+
+
+@dataclass(frozen=True)
+class RankerRound:
+    """One search with some weights, and the weights fitted on what it found.
+
+    Attributes:
+        searched: the options of the search.
+        accuracy: MIU accuracy @1 by set, segmented.
+        accuracy_at_5: @5.
+        calibration_error: mean difference of probability and share of right ones, over ten bins of
+            first candidates (expected calibration error; Guo et al. 2017, arXiv 1706.04599).
+        fit: the weights fitted.
+    """
+
+    searched: BeamOptions
+    accuracy: Mapping[str, float]
+    accuracy_at_5: Mapping[str, float]
+    calibration_error: float
+    fit: RankerFit
+
+
+@dataclass(frozen=True, eq=False)
+class _Lists:
+    """Candidates of many rows.
+
+    Attributes:
+        features: float64 [n_candidates, 5], by `FITTED`.
+        row: int64 [n_candidates], rising.
+        is_right: bool [n_candidates].
+        weight: float64 [n_rows], so that all sets count alike.
+    """
+
+    features: NDArray[np.float64]
+    row: NDArray[np.int64]
+    is_right: NDArray[np.bool_]
+    weight: NDArray[np.float64]
+
+
+def fit_weights(
+    features: NDArray[np.float64],
+    row: NDArray[np.int64],
+    is_right: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    *,
+    start: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float]:
+    """Return the weights under which right candidates are most probable, by Newton's method.
+
+    >>> features = np.array([[1.0], [0.0], [1.0], [0.0], [1.0], [0.0]])
+    >>> row, is_right = np.array([0, 0, 1, 1, 2, 2]), np.array([1, 0, 1, 0, 0, 1], dtype=bool)
+    >>> weights, _ = fit_weights(features, row, is_right, np.ones(3), start=np.zeros(1))
+    >>> bool(abs(weights[0] - np.log(2)) < 0.01)
+    True
+
+    Args:
+        features: float64 [n_candidates, n_features].
+        row: int64 [n_candidates], which list each candidate is in, rising from 0.
+        is_right: bool [n_candidates]; lists without a right one teach nothing.
+        weight: float64 [n_rows], how much a list counts.
+        start: float64 [n_features], weights to start from, and to stay near where nothing is known.
+
+    Returns:
+        float64 [n_features]; the mean log-likelihood.
+
+    Raises:
+        ConfigError: no list has a right candidate.
+    """
+    n_rows = len(weight)
+    has_right = np.bincount(row[is_right], minlength=n_rows) > 0
+    if not has_right.any():
+        raise ConfigError("no list of candidates holds its right text: nothing can be fitted")
+    kept = has_right[row]
+    features, row, is_right = features[kept], row[kept], is_right[kept]
+    shares = np.where(has_right, weight, 0.0)
+    shares = shares / shares.sum()
+    of_candidate = shares[row]
+    weights = start.astype(np.float64)
+    likelihood = -np.inf
+    for _ in range(_MAX_STEPS):
+        probability, likelihood = _probabilities(features, row, is_right, shares, weights)
+        gradient = (of_candidate * (is_right - probability)) @ features
+        gradient -= _RIDGE * (weights - start)
+        means = np.zeros((n_rows, features.shape[1]))
+        np.add.at(means, row, probability[:, None] * features)
+        centred = features - means[row]
+        hessian = (centred * (of_candidate * probability)[:, None]).T @ centred
+        hessian += _RIDGE * np.eye(len(weights))
+        step = np.linalg.solve(hessian, gradient)
+        while True:  # half the step until it does not make things worse
+            _, reached = _probabilities(features, row, is_right, shares, weights + step)
+            if reached >= likelihood - 1e-9 or np.abs(step).max() < 1e-9:
+                break
+            step /= 2
+        weights = weights + step
+        if np.abs(step).max() < 1e-6:
+            break
+    return weights, likelihood
+
+
+def _probabilities(
+    features: NDArray[np.float64],
+    row: NDArray[np.int64],
+    is_right: NDArray[np.bool_],
+    shares: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float]:
+    """Return the probability of each candidate in its list, and the mean log-likelihood."""
+    sums = features @ weights
+    highest = np.full(len(shares), -np.inf)
+    np.maximum.at(highest, row, sums)
+    raised = np.exp(sums - highest[row])
+    totals = np.bincount(row, weights=raised, minlength=len(shares))
+    probability = raised / totals[row]
+    right = np.bincount(row[is_right], weights=probability[is_right], minlength=len(shares))
+    taught = shares > 0
+    return probability, float((shares[taught] * np.log(right[taught] + 1e-300)).sum())
+
+
+def tune_ranker(
+    artifact: Path,
+    paths: Sequence[Path],
+    *,
+    n_rounds: int = 3,
+    n_best: int = 20,
+    limit: int | None = None,
+    on_round: Callable[[RankerRound], None] = lambda found: None,
+) -> RankerFit:
+    """Fit the ranker of an artifact on sets and store the weights in its manifest.
+
+    An artifact with an encoder gets weights of the search with it; the search without stays as it
+    is. The round whose weights were best at MIU accuracy @1 is taken.
+
+    Args:
+        artifact: folder of the artifact.
+        paths: TSV sets; see docs/metrics.md.
+        n_rounds: searches, each with the weights fitted on the one before; at least 2.
+        n_best: candidates of each row that are learned from.
+        limit: rows to take of each set.
+        on_round: called after each search.
+
+    Raises:
+        ConfigError: there are too few rounds, or the sets have no right candidate.
+        ArtifactError: the artifact is missing or damaged.
+        EvaluationError: a set cannot be read.
+    """
+    if n_rounds < 2:
+        raise ConfigError(f"{n_rounds} rounds: expected at least 2, one to fit and one to check")
+    sets = {path.stem: read_rows(path)[:limit] for path in paths}
+    opened = Artifact.open(artifact)
+    converter = Converter(opened)
+    options = converter.decoder.options
+    has_encoder = converter.decoder.scorer is not None
+    beam = options.fused_beam if has_encoder else options.beam
+    best: tuple[float, RankerFit] | None = None
+    fit: RankerFit | None = None
+    for _ in range(n_rounds):
+        searched = beam if fit is None else fit.apply(beam)
+        converter = Converter(
+            opened,
+            options=_with_beam(options, searched, has_encoder),
+            scorer=converter.decoder.scorer,
+        )
+        lists, accuracy, accuracy_at_5 = _candidates(converter, sets, n_best)
+        start = np.array(
+            [
+                1.0,
+                searched.end_logprob_weight,
+                searched.encoder_weight,
+                searched.prior_weight,
+                searched.word_logprob,
+            ]
+        )
+        weights, likelihood = fit_weights(
+            lists.features, lists.row, lists.is_right, lists.weight, start=start
+        )
+        if weights[0] <= 0:
+            raise ConfigError("the fit gives the language model no weight: the sets are too small")
+        mean = float(np.mean(list(accuracy.values())))
+        searched_fit = RankerFit(
+            searched.end_logprob_weight,
+            searched.encoder_weight,
+            searched.prior_weight,
+            searched.word_logprob,
+            float(weights[0]),
+            likelihood,
+        )
+        if best is None or mean > best[0]:
+            best = mean, searched_fit
+        ratio = weights / weights[0]
+        end, encoder, prior, words = (float(value) for value in ratio[1:])
+        fit = RankerFit(end, encoder, prior, words, float(weights[0]), likelihood)
+        error = _calibration_error(lists, start * weights[0])
+        on_round(RankerRound(searched, accuracy, accuracy_at_5, error, fit))
+    assert best is not None
+    _store(artifact, opened, best[1], beam, has_encoder=has_encoder)
+    return best[1]
+
+
+def _with_beam(options: DecoderOptions, beam: BeamOptions, has_encoder: bool) -> DecoderOptions:
+    return replace(options, fused_beam=beam) if has_encoder else replace(options, beam=beam)
+
+
+def _store(
+    folder: Path, artifact: Artifact, fit: RankerFit, beam: BeamOptions, *, has_encoder: bool
+) -> None:
+    parameters: dict[str, Any] = dict(artifact.manifest.parameters)
+    decoder = {name: dict(table) for name, table in parameters.get("decoder", {}).items()}
+    tuned = fit.apply(beam)
+    decoder["fused_beam" if has_encoder else "beam"] = vars(tuned)
+    parameters["decoder"] = decoder
+    parameters["ranker"] = {"temperature": round(fit.temperature, 4)}
+    update_manifest(folder, parameters=parameters)
+
+
+def _candidates(
+    converter: Converter, sets: Mapping[str, Sequence[Row]], n_best: int
+) -> tuple[_Lists, dict[str, float], dict[str, float]]:
+    """Search all rows; return features of the candidates, and accuracy by set."""
+    decoder = converter.decoder
+    features: list[list[float]] = []
+    row_of: list[int] = []
+    is_right: list[bool] = []
+    weight: list[float] = []
+    accuracy: dict[str, float] = {}
+    accuracy_at_5: dict[str, float] = {}
+    for name, rows in sets.items():
+        n_first = n_among_5 = 0
+        for row in rows:
+            graph = converter.graph(typed_input(row, InputForm.SEGMENTED))
+            decoding = decoder.decode([graph], [decoder.left_context("")])
+            found = explain(decoding, 0, n_best)
+            for rank, one in enumerate(found):
+                values = one.features
+                base = values["language_model"] + values["penalties"]
+                features.append(
+                    [
+                        base,
+                        values["sentence_end"],
+                        values["encoder"],
+                        values["encoder_prior"],
+                        values["words"],
+                    ]
+                )
+                row_of.append(len(weight))
+                is_right.append(one.text == row.hanzi)
+                n_first += is_right[-1] and rank == 0
+                n_among_5 += is_right[-1] and rank < 5
+            weight.append(1 / len(rows))
+        accuracy[name] = n_first / len(rows)
+        accuracy_at_5[name] = n_among_5 / len(rows)
+    lists = _Lists(
+        np.array(features).reshape(-1, len(FITTED)),
+        np.array(row_of, dtype=np.int64),
+        np.array(is_right, dtype=np.bool_),
+        np.array(weight),
+    )
+    return lists, accuracy, accuracy_at_5
+
+
+def _calibration_error(lists: _Lists, weights: NDArray[np.float64]) -> float:
+    """Return the expected calibration error of the first candidates."""
+    n_rows = len(lists.weight)
+    probability, _ = _probabilities(
+        lists.features, lists.row, lists.is_right, np.zeros(n_rows), weights
+    )
+    rows, first = np.unique(lists.row, return_index=True)
+    confidence, right = probability[first], lists.is_right[first]
+    weight = lists.weight[rows] / lists.weight[rows].sum()
+    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
+    share = np.bincount(bins, weights=weight, minlength=_BINS)
+    gaps = np.bincount(bins, weights=weight * (confidence - right), minlength=_BINS)
+    return float(np.abs(gaps)[share > 0].sum())

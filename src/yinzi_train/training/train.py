@@ -1,0 +1,223 @@
+"""Train a model on a labelled dataset, from a config to a folder with the model."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from transformers import TrainingArguments
+
+from yinzi.errors import ConfigError
+from yinzi.scoring import InputVocabulary
+from yinzi_train.dataset.pair_vocabulary import PairVocabulary
+from yinzi_train.dataset.reader import open_dataset
+from yinzi_train.dataset.units import ReportProgress
+from yinzi_train.model.families import build_model, load_checkpoint, vocabulary_digest
+from yinzi_train.training.config import TrainingConfig
+from yinzi_train.training.data import TrainingData, prepare_data
+from yinzi_train.training.errors import TrainingStopped
+from yinzi_train.training.evaluation import (
+    MakeEvaluation,
+    join_evaluations,
+    validation_evaluation,
+)
+from yinzi_train.training.metrics_log import MetricsLog
+from yinzi_train.training.run_callback import Evaluate, RunCallback, Signals, TrainingProgress
+from yinzi_train.training.run_folder import RunFolder, check_dataset, dataset_digest
+from yinzi_train.training.trainer import ConversionTrainer, training_arguments
+
+__all__ = ["TrainingResult", "train"]
+
+logger = logging.getLogger(__name__)
+
+FINAL_NAME: Final = "final"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run has ended.
+
+    Attributes:
+        path: folder of the model.
+        step: steps done.
+        n_targets: hanzi learnt from, of all processes.
+        minutes: of training.
+        end_reason: "max_steps", "max_minutes" or "patience".
+        best: the best figure of an evaluation, None without evaluations.
+        best_step: when that was.
+    """
+
+    path: Path
+    step: int
+    n_targets: int
+    minutes: float
+    end_reason: str
+    best: float | None
+    best_step: int
+
+
+def train(
+    config: TrainingConfig,
+    *,
+    data: Path,
+    out: Path,
+    resumes: bool = False,
+    make_evaluation: MakeEvaluation | None = None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+    on_preparation: ReportProgress = lambda n_done, n_total: None,
+) -> TrainingResult:
+    """Train a model, or go on with one.
+
+    Under torchrun each process calls this; the first one writes and reports. On one machine, the
+    same config, dataset and number of processes give the same weights, bit by bit, however often
+    the run was stopped, as long as torch has the same number of threads.
+
+    Args:
+        config: all settings.
+        data: folder of the dataset.
+        out: the run folder.
+        resumes: go on from the newest whole checkpoint.
+        make_evaluation: what to measure at evaluations, besides the loss on the validation split.
+        on_progress: called after each step.
+        on_preparation: called with the rows read and to be read while vocabularies and weights are
+            made.
+
+    Raises:
+        ConfigError: a setting is wrong, the run folder is taken, or it holds another run.
+        DatasetError: the dataset cannot be read, or a split has no rows.
+        TrainingError: loss or gradient are no numbers, or a checkpoint cannot be written.
+        TrainingStopped: SIGINT or SIGTERM came; a checkpoint was written first.
+    """
+    rank = int(os.environ.get("RANK", "0"))
+    n_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    folder, dataset = RunFolder(out), open_dataset(data)
+    check_dataset(dataset, config)
+    _check_model(config)
+    if rank == 0:
+        folder.claim(
+            config, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
+        )
+    arguments = training_arguments(config.training, out, n_processes=n_processes)
+    if rank == 0:
+        prepare_data(dataset, config, out, on_progress=on_preparation)
+    if dist.is_initialized():
+        dist.barrier()
+    prepared = prepare_data(dataset, config, out)
+    checkpoint = folder.checkpoints.newest()
+    if checkpoint is not None:
+        _check_vocabulary(checkpoint, prepared)
+    trainer = _make_trainer(prepared, folder, arguments, rank=rank, n_processes=n_processes)
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+        logger.info("going on from %s", checkpoint)
+    elif resumes and rank == 0:
+        logger.info("there is no whole checkpoint yet: beginning at step 0")
+    step = int(checkpoint.name.rpartition("-")[2]) if checkpoint is not None else 0
+    log = MetricsLog(out, first_step=step) if rank == 0 else None
+    with Signals() as signals:
+        callback = RunCallback(
+            trainer,
+            signals=signals,
+            log=log,
+            evaluate=_evaluation(prepared, trainer, make_evaluation) if rank == 0 else None,
+            on_progress=on_progress if rank == 0 else lambda progress: None,
+        )
+        trainer.add_callback(callback)
+        reason = callback.finished_reason(step)
+        if not reason:
+            torch.manual_seed(config.training.seed + rank)  # of dropout
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            reason, step = callback.end_reason, trainer.state.global_step
+        if log is not None:
+            log.close()
+        run = trainer.run_state
+        if callback.stop_signal is not None:
+            raise TrainingStopped(
+                f"stopped by {reason} after step {step}; all is saved in "
+                f"{str(folder.checkpoints.path(step))!r}, give --resume to go on",
+                callback.stop_signal,
+            )
+        if rank == 0:
+            callback.write_model(FINAL_NAME)
+        trainer.barrier()
+    return TrainingResult(
+        path=out / FINAL_NAME,
+        step=step,
+        n_targets=run.n_targets,
+        minutes=run.seconds / 60,
+        end_reason=reason,
+        best=run.best,
+        best_step=run.best_step,
+    )
+
+
+def _make_trainer(
+    prepared: TrainingData,
+    folder: RunFolder,
+    arguments: TrainingArguments,
+    *,
+    rank: int,
+    n_processes: int,
+) -> ConversionTrainer:
+    config = prepared.config
+    torch.manual_seed(config.training.seed)  # the same weights in all processes
+    model = build_model(config.family, config.sizes, prepared.vocab, prepared.pairs)
+    stream = prepared.stream(prepared.packer(model), rank=rank, n_ranks=n_processes)
+    return ConversionTrainer(
+        model,
+        arguments,
+        stream,
+        vocab=prepared.vocab,
+        pairs=prepared.pairs,
+        options=config.training,
+        checkpoints=folder.checkpoints,
+    )
+
+
+def _evaluation(
+    prepared: TrainingData, trainer: ConversionTrainer, make_evaluation: MakeEvaluation | None
+) -> Evaluate | None:
+    """Return all that is measured at an evaluation; None if there is none."""
+    parts: list[Evaluate] = []
+    if not prepared.config.training.eval_steps:
+        return None
+    if len(prepared.validation):
+        batches = prepared.validation_batches(prepared.packer(trainer.model))
+        parts.append(validation_evaluation(batches, precision=prepared.config.training.precision))
+    if make_evaluation is not None:
+        parts.append(make_evaluation(prepared.vocab, prepared.pairs))
+    if not parts:
+        raise ConfigError(
+            "training.eval_steps is set, but there is nothing to evaluate: set "
+            "evaluation.validation_rows above 0, or name a development set with --dev"
+        )
+    return join_evaluations(parts)
+
+
+def _check_vocabulary(checkpoint: Path, prepared: TrainingData) -> None:
+    """Check that a checkpoint numbers inputs and pairs as the run does."""
+    found = load_checkpoint(checkpoint).model.config.vocabulary
+    expected = vocabulary_digest(prepared.vocab, prepared.pairs)
+    if found != expected:
+        raise ConfigError(
+            f"checkpoint {str(checkpoint)!r} has another vocabulary ({found[:12]}…) than the run "
+            f"({expected[:12]}…, {len(prepared.pairs)} pairs): its weights mean other hanzi; "
+            "resume it in the run folder that it was made in"
+        )
+
+
+def _check_model(config: TrainingConfig) -> None:
+    """Check family and sizes before anything that takes time.
+
+    Raises:
+        ConfigError: they do not fit.
+    """
+    pairs = PairVocabulary(np.zeros(1, np.int16), np.zeros(1, np.uint32), np.zeros(1, np.int64))
+    build_model(config.family, config.sizes, InputVocabulary(), pairs)

@@ -1,0 +1,58 @@
+"""Average the weights over the steps of a run: usually better than the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["WeightAverage"]
+
+
+class WeightAverage:
+    """Exponential moving average of a model's parameters (Polyak and Juditsky 1992).
+
+    At first the average forgets faster, at the n-th time all but (1 + n) / (10 + n), so that it
+    does not hold on to the weights that the run began with.
+
+    Attributes:
+        decay: share of the average that stays each time, above 0 and below 1.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self._model = model
+        self._average = [parameter.detach().clone() for parameter in model.parameters()]
+
+    @torch.no_grad()
+    def update(self, number: int) -> None:
+        """Take in the weights for the n-th time, from 1."""
+        decay = min(self.decay, (1 + number) / (10 + number))
+        torch._foreach_lerp_(self._average, self._parameters(), 1.0 - decay)
+
+    @contextmanager
+    def swapped(self) -> Iterator[None]:
+        """Give the model the averaged weights for as long as the block runs."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    @torch.no_grad()
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """Go on with an average, given by the names of the parameters."""
+        for average, (name, _) in zip(self._average, self._model.named_parameters(), strict=True):
+            average.copy_(weights[name])
+
+    def _parameters(self) -> list[Tensor]:
+        return [parameter.detach() for parameter in self._model.parameters()]
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for average, parameter in zip(self._average, self._parameters(), strict=True):
+            kept = parameter.clone()
+            parameter.copy_(average)
+            average.copy_(kept)

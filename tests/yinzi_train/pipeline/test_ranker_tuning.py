@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import yinzi
+from tests.yinzi.tiny_lexicon import TINY
+from yinzi.errors import ConfigError
+from yinzi_train.cli.main import main
+from yinzi_train.pipeline.ranker_tuning import RankerRound, fit_weights, tune_ranker
+
+ROWS = [
+    ("a.0", "我要买机票", "wo yao mai ji piao"),
+    ("a.1", "你好", "ni hao"),
+    ("a.2", "西安", "xi an"),
+    ("a.3", "中国银行", "zhong guo yin hang"),
+    ("a.4", "反感", "fan gan"),
+]
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(TINY, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.tsv"
+    lines = ("\t".join([*row, ""]) + "\n" for row in ROWS)
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def test_fit_finds_the_weights_that_lists_were_drawn_with() -> None:
+    generator = np.random.default_rng(0)
+    true = np.array([1.0, 0.5, -0.7])
+    n_rows, n_each = 3000, 5
+    features = generator.normal(size=(n_rows * n_each, 3))
+    row = np.repeat(np.arange(n_rows), n_each)
+    noisy = (features @ true + generator.gumbel(size=len(row))).reshape(n_rows, n_each)
+    is_right = np.zeros((n_rows, n_each), dtype=np.bool_)
+    is_right[np.arange(n_rows), noisy.argmax(axis=1)] = True
+    found, likelihood = fit_weights(
+        features, row, is_right.ravel(), np.ones(n_rows), start=np.zeros(3)
+    )
+    assert found == pytest.approx(true, abs=0.1)
+    assert -np.log(n_each) < likelihood < 0
+
+
+def test_fit_needs_a_right_candidate() -> None:
+    with pytest.raises(ConfigError, match="nothing can be fitted"):
+        fit_weights(
+            np.ones((2, 1)), np.array([0, 0]), np.zeros(2, bool), np.ones(1), start=np.zeros(1)
+        )
+
+
+def test_tuning_stores_the_best_round(artifact: Path, rows: Path) -> None:
+    rounds: list[RankerRound] = []
+    best = tune_ranker(artifact, [rows], on_round=rounds.append)
+    assert len(rounds) == 3
+    accuracy = [found.accuracy["rows"] for found in rounds]
+    assert all(found.accuracy["rows"] <= found.accuracy_at_5["rows"] for found in rounds)
+    taken = rounds[int(np.argmax(accuracy))].searched
+    converter = yinzi.load(artifact)
+    assert converter.decoder.options.beam.word_logprob == pytest.approx(taken.word_logprob)
+    assert best.words == pytest.approx(taken.word_logprob)
+    stored = json.loads((artifact / "manifest.json").read_text(encoding="utf-8"))["parameters"]
+    assert stored["ranker"]["temperature"] == pytest.approx(best.temperature, abs=1e-3)
+    explanation = converter.explain("xian", n_best=3)
+    assert 0 < sum(explanation.probabilities) <= 1 + 1e-6
+    assert list(explanation.probabilities) == sorted(explanation.probabilities, reverse=True)
+
+
+def test_one_round_is_too_few(artifact: Path, rows: Path) -> None:
+    with pytest.raises(ConfigError, match="expected at least 2"):
+        tune_ranker(artifact, [rows], n_rounds=1)
+
+
+def test_command_says_what_was_stored(
+    artifact: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["tune", str(artifact), str(rows), "--rounds", "2"])
+    assert end.value.code == 0
+    *rounds, last = capsys.readouterr().out.splitlines()
+    assert len(rounds) == 2
+    assert last.startswith("stored: encoder 0.5")
