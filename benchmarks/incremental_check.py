@@ -4,7 +4,7 @@
 
 The lines are spread evenly over the rows of all sets and typed in turn as full pinyin with borders,
 without borders, by initials, and mixed. For every prefix of every line `Typing.update` must give
-the very candidates, with their probabilities and spans, that a new call gives for that prefix; a
+the very candidates, with their spans (and probabilities, to 0.001), that a new call gives; a
 batch of all lines must give what single calls give; and the syllables of every candidate must spell
 the letters that it consumes. Prints counts; exit status 1 if anything differs.
 """
@@ -15,7 +15,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import yinzi
 from tests.yinzi.decoding.reading_oracle import reading_matches
@@ -53,6 +53,17 @@ class CheckReport:
             self.shown.append(text)
 
 
+def is_equal(candidates: Sequence[Candidate], others: Sequence[Candidate]) -> bool:
+    """Compare all but the last digits of probabilities: the encoder adds in another order."""
+    exact, exact_others = (
+        [replace(one, logprob=0.0) for one in some] for some in (candidates, others)
+    )
+    return exact == exact_others and all(
+        abs(one.logprob - other.logprob) < 1e-3
+        for one, other in zip(candidates, others, strict=True)
+    )
+
+
 def check_lines(converter: Converter, lines: Sequence[str], contexts: Sequence[str]) -> CheckReport:
     """Compare the three ways to convert each line, and check the reading of all candidates."""
     report = CheckReport(n_lines=len(lines))
@@ -64,7 +75,7 @@ def check_lines(converter: Converter, lines: Sequence[str], contexts: Sequence[s
             offered = typing.update(prefix)
             report.n_prefixes += 1
             report.n_candidates += len(offered)
-            if offered != converter.candidates(prefix, left_context=context):
+            if not is_equal(offered, converter.candidates(prefix, left_context=context)):
                 report.n_incremental_differences += 1
                 report.show(f"typed letter by letter, {prefix!r} after {context!r} differs")
             for candidate in offered:
@@ -74,7 +85,7 @@ def check_lines(converter: Converter, lines: Sequence[str], contexts: Sequence[s
         alone.append(converter.convert(line, left_context=context))
     batch = converter.convert_batch(lines, left_contexts=contexts)
     for line, one, many in zip(lines, alone, batch, strict=True):
-        if one != many:
+        if not is_equal(one, many):
             report.n_batch_differences += 1
             report.show(f"in a batch, {line!r} differs")
     return report

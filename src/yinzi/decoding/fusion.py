@@ -51,6 +51,8 @@ class FusionOptions:
         whole_margin: a syllable is never meant as several (`hao` as `ha o`) if the likeliest word
             of one hanzi is so much likelier, natural log, than the likeliest of several; at least
             0.
+        abbreviated_factor: what the scores of a place that is no full syllable count, against those
+            of one that is, 0 to 1: the model chooses among hundreds of hanzi there.
         max_margin: of the words between two positions those are left out that are less likely than
             the best by more than this, natural log, by what the model says with its weight, the
             language model without context, and penalties; above 0.
@@ -60,12 +62,17 @@ class FusionOptions:
     path_beam_width: int = 6
     unknown_logprob: float = -14.0
     whole_margin: float = 4.0
+    abbreviated_factor: float = 0.4
     max_margin: float = 8.0
 
     def __post_init__(self) -> None:
         for name in ("max_paths", "path_beam_width"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"fusion.{name} is {getattr(self, name)}: expected at least 1")
+        if not 0 <= self.abbreviated_factor <= 1:
+            raise ConfigError(
+                f"fusion.abbreviated_factor is {self.abbreviated_factor}: expected 0 to 1"
+            )
         if not self.max_margin > 0:
             raise ConfigError(f"fusion.max_margin is {self.max_margin}: expected above 0")
 
@@ -217,7 +224,7 @@ class WordPairs:
     @cached_property
     def lengths(self) -> NDArray[np.int8]:
         """int8 [n_entries], hanzi of each entry."""
-        lengths: NDArray[np.int8] = (self.of_entries != _NO_HANZI).sum(axis=1).astype(np.int8)
+        lengths: NDArray[np.int8] = (self.of_entries != _NO_HANZI).sum(axis=1, dtype=np.int8)
         return lengths
 
 
@@ -231,6 +238,7 @@ class PathScores:
         scored: the model's answer, way by way.
         log_counts: float32 [n_pairs], natural log of how frequent each pair is.
         log_totals: float32 [n_places], the same of all pairs of a place together.
+        is_full: bool [n_places], the place is one full syllable.
     """
 
     paths: Sequence[Sequence[PathEdges]]
@@ -238,6 +246,7 @@ class PathScores:
     scored: ScoredInputs
     log_counts: NDArray[np.float32]
     log_totals: NDArray[np.float32]
+    is_full: NDArray[np.bool_]
 
     @classmethod
     def ask(
@@ -265,7 +274,8 @@ class PathScores:
             scored.pair_low, scored.pair_low + np.diff(scored.starts)
         )
         log_counts = scorer.pairs.log_counts.astype(np.float32)
-        return cls(paths, first_asked, scored, log_counts, totals.astype(np.float32))
+        is_full = np.concatenate([way.syllable_hi - way.syllable_lo == 1 for way in ways])
+        return cls(paths, first_asked, scored, log_counts, totals.astype(np.float32), is_full)
 
     def apply(
         self,
@@ -365,6 +375,7 @@ class PathScores:
         fits = np.ones(n_words, dtype=np.bool_)
         scored = self.scored
         sizes = np.diff(scored.starts)
+        factors = np.where(self.is_full, np.float32(1), np.float32(options.abbreviated_factor))
         for index in range(pairs.shape[1]):
             words = np.flatnonzero(pairs[:, index] != _NO_HANZI)
             if not len(words):
@@ -377,9 +388,9 @@ class PathScores:
             at = scored.starts[place] + within
             at[~is_inside] = 0
             value = np.where(is_inside, scored.logprobs[at], np.float32(options.unknown_logprob))
-            sums[words] += value
+            sums[words] += value * factors[place]
             prior = self.log_counts[pair] - self.log_totals[place]
-            priors[words] += np.where(is_inside, prior, np.float32(0))
+            priors[words] += np.where(is_inside, prior, np.float32(0)) * factors[place]
             fits[words] &= is_inside | ~is_known
         return sums, priors, fits
 

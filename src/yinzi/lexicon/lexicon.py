@@ -25,6 +25,8 @@ __all__ = ["Lexicon", "ragged_arange"]
 
 _MAX_SPELLED: Final = 20_000
 """Spelled-out readings remembered: about 4 MB."""
+_WORDS_AT_ONCE: Final = 1 << 15
+"""Words whose readings are spelled out together: bounds memory."""
 _SYLLABLE_SPAN: Final = 512
 """Child keys are ``node * 512 + syllable``: more than there are syllables."""
 
@@ -273,34 +275,39 @@ class Lexicon:
 
     def readings_by_length(
         self,
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.int16]]]:
+    ) -> Iterator[tuple[NDArray[np.integer], NDArray[np.uint16], NDArray[np.int16]]]:
         """Yield all entries with their hanzi and how these are read, in groups of one length.
 
         Yields:
-            int64 [n], entries; uint16 [n, length], indices into `hanzi`; int16 [n, length],
+            int [n], entries; uint16 [n, length], indices into `hanzi`; int16 [n, length],
             syllable ids. Each entry comes once.
         """
         is_main = np.ones(len(self.entry_word), dtype=np.bool_)
         is_main[self._extra_position] = False
-        main_entries = np.flatnonzero(is_main)  # by word
-        syllables, _ = self.main_readings()
+        main_entries = np.flatnonzero(is_main).astype(np.int32)  # by word
         bounds = self._level_first_word.tolist()
         for length, block in enumerate(self.blocks(), start=1):
-            start = int(self._level_first_hanzi[length - 1])
-            read = syllables[start : start + block.size].reshape(block.shape)
-            yield main_entries[bounds[length - 1] : bounds[length]], block, read
+            for first in range(0, len(block), _WORDS_AT_ONCE):
+                part = block[first : first + _WORDS_AT_ONCE]
+                words = np.arange(len(part)) + (bounds[length - 1] + first)
+                nodes = np.searchsorted(self._node_first_word, words, side="right") - 1
+                yield main_entries[words], part, self._spelled_syllables(nodes, length)
         extra_words = self.entry_word[self._extra_position]
         lengths = self.lengths(extra_words)
         for length in np.unique(lengths).tolist():
             which = np.flatnonzero(lengths == length)
             columns = self.first_hanzi(extra_words[which])[:, None] + np.arange(length)
-            nodes = self._extra_node[which]
-            read = np.empty((len(which), length), dtype=np.int16)
-            for position in range(length - 1, -1, -1):
-                keys = self._child_keys[nodes - 1]
-                read[:, position] = keys % _SYLLABLE_SPAN
-                nodes = (keys // _SYLLABLE_SPAN).astype(np.int64)
+            read = self._spelled_syllables(self._extra_node[which], length)
             yield self._extra_position[which], self._word_hanzi[columns], read
+
+    def _spelled_syllables(self, nodes: NDArray[np.integer], length: int) -> NDArray[np.int16]:
+        """Return int16 [n, length], the syllables from the root to nodes of one level."""
+        syllables = np.empty((len(nodes), length), dtype=np.int16)
+        for position in range(length - 1, -1, -1):
+            keys = self._child_keys[nodes - 1]
+            syllables[:, position] = keys % _SYLLABLE_SPAN
+            nodes = keys // _SYLLABLE_SPAN
+        return syllables
 
     def segmenter(self, logprobs: NDArray[np.float32]) -> Segmenter:
         """Build a segmenter over the words of this lexicon."""

@@ -66,6 +66,16 @@ def export(
             show_default=False,
         ),
     ] = None,
+    targets_seen: Annotated[
+        int | None,
+        typer.Option(
+            "--targets-seen",
+            min=1,
+            help="Hanzi that the encoder has learned from, for the model card; see metrics.csv of "
+            "the run.",
+            show_default=False,
+        ),
+    ] = None,
     created: CreatedOption = None,
     is_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, not lines.", show_default=False)
@@ -107,12 +117,13 @@ def export(
         for key, value in model.config.to_diff_dict().items()
         if key not in ("transformers_version", "architectures", "dtype")
     }
+    seen = {} if targets_seen is None else {"targets_seen": targets_seen}
     manifest = add_encoder(
         base,
         exported,
         out,
         created=date,
-        training={"checkpoint": checkpoint.name, "config": settings},
+        training={"checkpoint": checkpoint.name, "config": settings, **seen},
         version=version,
     )
     report = exported.report

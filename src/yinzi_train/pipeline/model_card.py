@@ -35,7 +35,8 @@ right, true or kind. Candidates are offered for a person to choose from.
 ## Limits
 
 - Simplified hanzi, standard pinyin. No fuzzy pinyin, no correction of typing errors.
-- The context that counts is two words, so agreement over a distance is not seen.
+- To the language model only two words of context count; the encoder, where there is one, sees the
+  whole input and the text before it, but is small.
 - Names and new words that the lexicon lacks are spelled from single hanzi.
 - The texts are of the web, news, reviews and subtitles more than of anything else, and carry their
   habits and prejudices; homophones that those texts prefer come first.
@@ -54,9 +55,9 @@ def model_card(manifest: Manifest) -> str:
     """
     parts = [
         f"# Model card: {manifest.name} {manifest.version}\n\n"
-        "A word lattice decoder's data: a lexicon with readings, and a word trigram language model "
-        f"with modified Kneser-Ney\nsmoothing. Built {manifest.created}. This page is made from "
-        f"the artifact's manifest by `yinzi-train model-card`.\n",
+        f"A word lattice decoder's data: a lexicon with readings, {_models(manifest)}.\n"
+        f"Built {manifest.created}. This page is made from the artifact's manifest by `yinzi-train "
+        "model-card`.\n",
         "## Contents\n\n" + "\n".join(_contents(manifest)) + "\n",
         _USE.format(min_count=_min_count(manifest)),
         "## Metrics\n\n" + "\n".join(_metrics(manifest.metrics)) + "\n",
@@ -154,15 +155,44 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     versions = training.get("versions", {})
     if versions:
         yield f"- With {', '.join(f'{name} {version}' for name, version in versions.items())}."
+    encoder = training.get("encoder", {})
+    if encoder:
+        sizes = encoder.get("config", {})
+        yield (
+            f"- Encoder: {sizes.get('n_layers', '?')} layers of {sizes.get('hidden_size', '?')}, "
+            f"{sizes.get('n_pairs', '?')} pairs of syllable and hanzi, trained on the same texts, "
+            f"labelled automatically{_seen(encoder)}."
+        )
+        parity = encoder.get("parity", {})
+        if parity:
+            yield (
+                f"- As int8 it is right at {100 * parity['int8_accuracy']:.2f} % of "
+                f"{parity['n_places']:,} places of held-out text, as float32 at "
+                f"{100 * parity['float_accuracy']:.2f} %."
+            )
     yield "- The manifest holds all settings and the checksums of all sources."
+
+
+def _models(manifest: Manifest) -> str:
+    """Name the models of an artifact, for the first sentence."""
+    model = "a word trigram language model with modified Kneser-Ney\nsmoothing"
+    if "encoder" not in manifest.section_bytes():
+        return f"and {model}"
+    return f"{model}, and a neural encoder from syllables to hanzi (int8)"
+
+
+def _seen(encoder: Mapping[str, Any]) -> str:
+    targets = encoder.get("targets_seen")
+    return f"; {targets / 1e6:.0f} million hanzi seen" if targets else ""
 
 
 def _sources(sources: tuple[Source, ...]) -> Iterator[str]:
     texts = [source for source in sources if source.share is not None]
     lists = [source for source in sources if source.share is None]
     yield (
-        "Texts gave counts only; word lists gave words and readings. `[open]`: the source has an "
-        "open licence. `[unstated]`: it\nwas published without one. No text is part of the "
+        "Texts gave counts and what a model learns; word lists gave words and readings. `[open]`: "
+        "the source has an\nopen licence. `[unstated]`: it was published without one. No text is "
+        "part of the "
         "artifact."
     )
     if texts:

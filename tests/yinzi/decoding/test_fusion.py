@@ -201,6 +201,18 @@ def test_initials_are_one_slice_for_all_their_syllables(fused: Decoder) -> None:
     assert {"中", "长"} <= {h.text for h in decoding.hypotheses(0, 1000)}
 
 
+def test_scores_of_abbreviated_places_count_less(converter: Converter) -> None:
+    plain = converter.decoder
+    scores = {}
+    for factor in (1.0, 0.25):
+        options = replace(WIDE, fusion=replace(WIDE.fusion, abbreviated_factor=factor))
+        both = Decoder(plain.lexicon, plain.language_model, options=options, scorer=make_scorer())
+        scores[factor] = {one.text: one.features for one in explain(decode(both, "z"), 0, 1000)}
+    for text, features in scores[1.0].items():
+        for name in ("encoder", "encoder_prior"):
+            assert scores[0.25][text][name] == pytest.approx(features[name] / 4, abs=1e-4)
+
+
 def test_text_that_passes_through_has_no_score(fused: Decoder) -> None:
     (best, *_) = explain(decode(fused, "ABC ni hao"), 0, 5)
     assert best.words[0].text.strip() == "ABC"
@@ -275,7 +287,8 @@ def test_word_pairs_spell_every_entry(fused: Decoder, scorer: TableScorer) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("max_paths", 0), ("path_beam_width", 0), ("max_margin", 0.0)]
+    ("name", "value"),
+    [("max_paths", 0), ("path_beam_width", 0), ("max_margin", 0.0), ("abbreviated_factor", 1.5)],
 )
 def test_options_out_of_range_are_named(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=name):

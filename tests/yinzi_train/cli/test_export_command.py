@@ -24,6 +24,7 @@ from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import open_dataset
 from yinzi_train.export import write_artifact
 from yinzi_train.model.families import build_model, save_checkpoint
+from yinzi_train.pipeline.model_card import model_card
 
 
 def run(*arguments: str | Path) -> int:
@@ -71,12 +72,16 @@ def test_export_adds_an_encoder_that_scores(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert run("export", checkpoint, *arguments, "--created", "2025-02-02", "--json") == 0
+    more = ("--created", "2025-02-02", "--version", "9", "--targets-seen", "1000000", "--json")
+    assert run("export", checkpoint, *arguments, *more) == 0
     printed = json.loads(capfd.readouterr().out)
     artifact = Artifact.open(tmp_path / "fused")
     assert printed["bytes"] == artifact.manifest.section_bytes()
     assert printed["parity"]["agreement"] >= 0.98
     assert artifact.manifest.created == "2025-02-02"
+    assert artifact.manifest.version == "9"
+    assert artifact.manifest.training["encoder"]["targets_seen"] == 1_000_000
+    assert "; 1 million hanzi seen" in model_card(artifact.manifest)
     assert artifact.manifest.training["encoder"]["checkpoint"] == "checkpoint-7"
     encoder = Encoder.from_artifact(artifact)
     ids = np.array([syllable_id("yin"), syllable_id("hang")])
