@@ -19,6 +19,7 @@ from yinzi.decoding import (
     ExplainedHypothesis,
     explain,
     feature_weights,
+    is_abbreviated,
     is_long,
 )
 from yinzi.errors import ArtifactError, ConfigError, LexiconError
@@ -161,11 +162,14 @@ class Converter:
         n_best: int,
         results: list[list[Candidate]],
     ) -> None:
-        graphs = [self.graph(pinyin[line]) for line in lines]
-        contexts = [self.decoder.left_context(left_contexts[line]) for line in lines]
-        decoding = self.decoder.decode(graphs, contexts)
-        for row, line in enumerate(lines):
-            results[line] = sentence_candidates(decoding, row, n_best)
+        graphs = {line: self.graph(pinyin[line]) for line in lines}
+        for kind in (False, True):
+            of_kind = [line for line in lines if is_abbreviated(graphs[line]) is kind]
+            if of_kind:
+                contexts = [self.decoder.left_context(left_contexts[line]) for line in of_kind]
+                decoding = self.decoder.decode([graphs[line] for line in of_kind], contexts)
+                for row, line in enumerate(of_kind):
+                    results[line] = sentence_candidates(decoding, row, n_best)
 
     def candidates(
         self, pinyin: str, *, left_context: str = "", n_best: int = 5, limit: int = 100

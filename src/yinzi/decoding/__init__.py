@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from yinzi.decoding.beam import BeamOptions
-from yinzi.decoding.decoder import Decoder, DecoderOptions, LeftContext, PrefixWord, is_long
+from yinzi.decoding.decoder import (
+    Decoder,
+    DecoderOptions,
+    LeftContext,
+    PrefixWord,
+    is_abbreviated,
+    is_long,
+)
 from yinzi.decoding.explanation import (
     FEATURES,
     ExplainedHypothesis,
@@ -30,5 +37,6 @@ __all__ = [
     "PrefixWord",
     "explain",
     "feature_weights",
+    "is_abbreviated",
     "is_long",
 ]

@@ -48,8 +48,8 @@ class BeamOptions:
     beam_width: int = 20
     word_logprob: float = 0.0
     end_logprob_weight: float = 1.0
-    encoder_weight: float = 0.5
-    prior_weight: float = -0.2
+    encoder_weight: float = 0.35
+    prior_weight: float = -0.05
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam_width <= 1000:

@@ -30,13 +30,25 @@ from yinzi.pinyin.graph import GraphArrays
 from yinzi.scoring import Scorer, context_ids
 from yinzi.text import is_hanzi, miu_spans
 
-__all__ = ["Decoder", "DecoderOptions", "LeftContext", "PrefixWord", "is_long"]
+__all__ = [
+    "Decoder",
+    "DecoderOptions",
+    "LeftContext",
+    "PrefixWord",
+    "is_abbreviated",
+    "is_long",
+]
 
 CONTEXT_HANZI = 32
 """Hanzi of left context that are segmented; only the last two words count."""
 LONG_INPUT = 400
 """Characters from which the search gets narrower, so that 10,000 letters take few seconds."""
 LONG_BEAM_WIDTH = 5
+
+
+_FUSED_BEAM: Final = BeamOptions(
+    beam_width=12, word_logprob=-0.8, encoder_weight=0.35, prior_weight=-0.05
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class DecoderOptions:
     lattice: LatticeOptions = field(default_factory=LatticeOptions)
     beam: BeamOptions = field(default_factory=BeamOptions)
     fusion: FusionOptions = field(default_factory=FusionOptions)
-    fused_beam: BeamOptions = field(default_factory=BeamOptions)
+    fused_beam: BeamOptions = field(default_factory=lambda: _FUSED_BEAM)
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> DecoderOptions:
@@ -192,8 +204,8 @@ class Decoder:
     ) -> Decoding:
         """Decode the graphs of one or more lines together.
 
-        Gives what decoding them one by one gives, but one long line narrows the search for all;
-        `is_long` tells which are.
+        Gives what decoding them one by one gives, but one long line narrows the search for all, and
+        one abbreviated line widens it; `is_long` and `is_abbreviated` tell which are.
 
         Args:
             graphs: one a line, at least one.
@@ -296,7 +308,10 @@ class Decoder:
             for line in np.flatnonzero(is_open).tolist():
                 paths[line] = self._paths(graphs[line], words, path_beam, line)
         ids = [context.ids for context in contexts]
-        options = self._beam_options(graphs, self.options.fused_beam)
+        options = self.options.fused_beam
+        if any(is_abbreviated(graph) for graph in graphs):
+            options = replace(options, beam_width=self.options.fusion.abbreviated_beam_width)
+        options = self._beam_options(graphs, options)
         scores = PathScores.ask(paths, ids, self.scorer)
         lattice = words
         if scores is not None:
@@ -464,6 +479,16 @@ class Decoder:
         if not _any_long(graphs):
             return options
         return replace(options, beam_width=min(options.beam_width, LONG_BEAM_WIDTH))
+
+
+def is_abbreviated(graph: SyllableGraph) -> bool:
+    """Tell whether a line may hold initials or incomplete syllables: it is searched more widely.
+
+    >>> [is_abbreviated(SyllableGraph.from_text(text)) for text in ("woyao", "wy")]
+    [False, True]
+    """
+    kinds = graph.arrays().kind
+    return bool(((kinds == EdgeKind.INITIAL) | (kinds == EdgeKind.INCOMPLETE)).any())
 
 
 def is_long(text: str) -> bool:

@@ -53,6 +53,8 @@ class FusionOptions:
             0.
         abbreviated_factor: what the scores of a place that is no full syllable count, against those
             of one that is, 0 to 1: the model chooses among hundreds of hanzi there.
+        abbreviated_beam_width: width of the search for lines with initials or incomplete syllables,
+            at least 1.
         max_margin: of the words between two positions those are left out that are less likely than
             the best by more than this, natural log, by what the model says with its weight, the
             language model without context, and penalties; above 0.
@@ -63,10 +65,11 @@ class FusionOptions:
     unknown_logprob: float = -14.0
     whole_margin: float = 4.0
     abbreviated_factor: float = 0.4
+    abbreviated_beam_width: int = 20
     max_margin: float = 8.0
 
     def __post_init__(self) -> None:
-        for name in ("max_paths", "path_beam_width"):
+        for name in ("max_paths", "path_beam_width", "abbreviated_beam_width"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"fusion.{name} is {getattr(self, name)}: expected at least 1")
         if not 0 <= self.abbreviated_factor <= 1:
@@ -375,6 +378,8 @@ class PathScores:
         fits = np.ones(n_words, dtype=np.bool_)
         scored = self.scored
         sizes = np.diff(scored.starts)
+        # Syllables that no known hanzi has leave nothing to look up.
+        logprobs = scored.logprobs if len(scored.logprobs) else np.zeros(1, dtype=np.float32)
         factors = np.where(self.is_full, np.float32(1), np.float32(options.abbreviated_factor))
         for index in range(pairs.shape[1]):
             words = np.flatnonzero(pairs[:, index] != _NO_HANZI)
@@ -387,7 +392,7 @@ class PathScores:
             is_inside = (within >= 0) & (within < sizes[place])
             at = scored.starts[place] + within
             at[~is_inside] = 0
-            value = np.where(is_inside, scored.logprobs[at], np.float32(options.unknown_logprob))
+            value = np.where(is_inside, logprobs[at], np.float32(options.unknown_logprob))
             sums[words] += value * factors[place]
             prior = self.log_counts[pair] - self.log_totals[place]
             priors[words] += np.where(is_inside, prior, np.float32(0)) * factors[place]

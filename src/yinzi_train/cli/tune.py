@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yinzi.cli.evaluate import LimitOption, SetsArgument
+from yinzi.cli.evaluate import SetsArgument
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -29,7 +29,15 @@ def tune(
     rounds: Annotated[
         int, typer.Option("--rounds", min=2, help="Searches, each with better weights.")
     ] = 3,
-    limit: LimitOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            help="Rows to take of each file, spread evenly over it.",
+            show_default=False,
+        ),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Fit the weights of the ranker on sets and store them in the artifact's manifest.

@@ -34,7 +34,13 @@ WIDE = DecoderOptions(
     fused_beam=BeamOptions(
         beam_width=1000, encoder_weight=WEIGHT, prior_weight=PRIOR_WEIGHT, word_logprob=-0.4
     ),
-    fusion=FusionOptions(max_margin=1e9, whole_margin=1e9, path_beam_width=1000, max_paths=50),
+    fusion=FusionOptions(
+        max_margin=1e9,
+        whole_margin=1e9,
+        abbreviated_beam_width=1000,
+        path_beam_width=1000,
+        max_paths=50,
+    ),
 )
 UNKNOWN = "好"
 
@@ -191,6 +197,14 @@ def test_hanzi_that_the_model_does_not_know_get_the_set_logprob(fused: Decoder) 
     found = {one.text: one for one in explain(decode(fused, "hao"), 0, 50)}
     assert found[UNKNOWN].features["encoder"] == pytest.approx(WIDE.fusion.unknown_logprob)
     assert word.encoder <= 0
+
+
+def test_syllables_without_any_known_hanzi_are_searched(converter: Converter) -> None:
+    plain, scorer = converter.decoder, make_scorer(without="好号")
+    both = Decoder(plain.lexicon, plain.language_model, options=WIDE, scorer=scorer)
+    decoding = decode(both, "hao")
+    assert decoding.path_scores is not None
+    assert {"好", "号"} <= {h.text for h in decoding.hypotheses(0, 100)}
 
 
 def test_initials_are_one_slice_for_all_their_syllables(fused: Decoder) -> None:
