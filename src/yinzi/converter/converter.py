@@ -35,7 +35,7 @@ __all__ = ["Converter", "Explanation", "load"]
 _CALIBRATED = 20
 """Candidates among which probabilities are calibrated; `yinzi-train tune` fits on as many."""
 
-BATCH_CHARACTERS = 3_000
+BATCH_CHARACTERS = 2_000
 """Characters decoded together in `convert_batch`: more lines a call cost memory, not less time."""
 
 
