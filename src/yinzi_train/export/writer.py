@@ -21,6 +21,7 @@ from yinzi.artifact import Artifact, FileEntry, Manifest, Source
 from yinzi.artifact.checksum import sha256_hex
 from yinzi.artifact.reader import MANIFEST_NAME
 from yinzi.errors import ArtifactError, ConfigError
+from yinzi_train.export.whole_folder import whole_folder
 
 __all__ = ["update_manifest", "write_artifact"]
 
@@ -72,14 +73,7 @@ def write_artifact(
             f"{str(folder)!r} is there and is no artifact (it has no {MANIFEST_NAME}); "
             "give another folder or remove it"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, so that the rename stays on one file system; the number of the process
-    # keeps two builds apart.
-    temporary = folder.with_name(f".{folder.name}.writing-{os.getpid()}")
-    replaced = folder.with_name(f".{folder.name}.replaced-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        temporary.mkdir()
+    with whole_folder(folder) as temporary:
         for section in sorted(components):
             _write_component(temporary / section, components[section])
         manifest = Manifest(
@@ -94,14 +88,6 @@ def write_artifact(
         )
         _write_synced(temporary / MANIFEST_NAME, manifest.to_json())
         _check_readable(temporary, components)
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if replaced.exists() and not folder.exists():
-            replaced.rename(folder)
-        shutil.rmtree(replaced, ignore_errors=True)
     return manifest
 
 

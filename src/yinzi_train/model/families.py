@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from yinzi.errors import ConfigError
 from yinzi.scoring import InputVocabulary, PairTable
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
+from yinzi_train.export.whole_folder import whole_folder
 from yinzi_train.model.configuration import (
     ConversionConfig,
     EncoderConfig,
@@ -175,13 +175,7 @@ def save_checkpoint(
             f"{str(folder)!r} is there and is no checkpoint (it has no {CONFIG_NAME}): "
             "give another folder or remove it"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, so that the rename stays on one file system.
-    temporary = folder.with_name(f".{folder.name}.writing-{os.getpid()}")
-    replaced = folder.with_name(f".{folder.name}.replaced-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        temporary.mkdir()
+    with whole_folder(folder) as temporary:
         weights = {
             name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
         }
@@ -193,14 +187,6 @@ def save_checkpoint(
         for path in temporary.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if replaced.exists() and not folder.exists():
-            replaced.rename(folder)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def load_checkpoint(folder: Path, *, vocabularies: Path | None = None) -> Checkpoint:
