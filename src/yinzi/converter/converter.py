@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,14 @@ from yinzi.decoding import (
 from yinzi.errors import ArtifactError, ConfigError, LexiconError
 from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon
-from yinzi.pinyin import SYLLABLES, Syllable, SyllableGraph, parse_syllable
+from yinzi.pinyin import (
+    FULL_PINYIN,
+    SYLLABLES,
+    InputScheme,
+    Syllable,
+    SyllableGraph,
+    parse_syllable,
+)
 from yinzi.scoring import Scorer
 from yinzi.scoring.encoder import Encoder
 from yinzi.text import miu_spans
@@ -60,6 +68,11 @@ class Converter:
 
     Thread safety: all methods are safe from many threads.
 
+    Attributes:
+        artifact: where the models come from.
+        decoder: lattice and search.
+        scheme: what typed keys mean.
+
     >>> import yinzi
     >>> converter = yinzi.load()
     >>> converter.convert("woyaomaijipiao")[0].text
@@ -73,8 +86,10 @@ class Converter:
         options: DecoderOptions | None = None,
         scorer: Scorer | None = None,
         uses_encoder: bool = True,
+        scheme: InputScheme = FULL_PINYIN,
     ) -> None:
         self.artifact = artifact
+        self.scheme = scheme
         try:
             lexicon = Lexicon(artifact.arrays("lexicon"))
         except LexiconError as error:
@@ -101,6 +116,18 @@ class Converter:
             scorer = Encoder.from_artifact(artifact)
         self._temperature = float(_table(artifact, "ranker").get("temperature", 1.0))
         self.decoder = Decoder(lexicon, language_model, options=options, scorer=scorer)
+
+    def with_scheme(self, scheme: InputScheme) -> Converter:
+        """Return a converter that reads keys in another way; both share the models.
+
+        >>> import yinzi
+        >>> from yinzi.pinyin import FULL_PINYIN
+        >>> yinzi.load().with_scheme(FULL_PINYIN).convert("nihao")[0].text
+        '你好'
+        """
+        other = copy(self)
+        other.scheme = scheme
+        return other
 
     def convert(self, pinyin: str, *, left_context: str = "", n_best: int = 5) -> list[Candidate]:
         """Return the likeliest texts for a whole input, the best first.
@@ -193,7 +220,7 @@ class Converter:
             late_policy: how results of the neural model that come late are shown; None waits for
                 them at every letter.
         """
-        return Typing(self.decoder, left_context, late_policy=late_policy)
+        return Typing(self.decoder, left_context, scheme=self.scheme, late_policy=late_policy)
 
     def explain(self, pinyin: str, *, left_context: str = "", n_best: int = 2) -> Explanation:
         """Return why the likeliest texts for an input stand in their order, feature by feature.
@@ -250,7 +277,7 @@ class Converter:
 
     def graph(self, pinyin: str) -> SyllableGraph:
         """Return the graph of a line, with the penalties of the artifact."""
-        return SyllableGraph.from_text(pinyin, self.decoder.options.graph)
+        return SyllableGraph.from_text(pinyin, self.decoder.options.graph, scheme=self.scheme)
 
 
 def load(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from yinzi.converter.candidate import Candidate, check_count, sentence_candidates
 from yinzi.converter.late_results import LatePolicy
 from yinzi.decoding import Decoder, Decoding
-from yinzi.pinyin import SyllableGraph
+from yinzi.pinyin import FULL_PINYIN, InputScheme, SyllableGraph
 
 __all__ = ["Typing"]
 
@@ -25,9 +25,15 @@ class Typing:
     """
 
     def __init__(
-        self, decoder: Decoder, left_context: str, *, late_policy: LatePolicy | None = None
+        self,
+        decoder: Decoder,
+        left_context: str,
+        *,
+        scheme: InputScheme = FULL_PINYIN,
+        late_policy: LatePolicy | None = None,
     ) -> None:
         self._decoder = decoder
+        self._scheme = scheme
         self._context = decoder.left_context(left_context)
         self._late_policy = late_policy
         self._decoding: Decoding | None = None
@@ -40,7 +46,7 @@ class Typing:
         check_count("limit", limit)
         decoder, context = self._decoder, self._context
         uses_scorer = self._late_policy is None
-        graph = SyllableGraph.from_text(pinyin, decoder.options.graph)
+        graph = SyllableGraph.from_text(pinyin, decoder.options.graph, scheme=self._scheme)
         if self._decoding is None:
             decoding = decoder.decode([graph], [context], uses_scorer=uses_scorer)
         else:

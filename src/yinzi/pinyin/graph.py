@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from yinzi.pinyin.edges import Edge, EdgeKind, EdgeSource, GraphOptions, Proposal, spelled_edges
-from yinzi.pinyin.reading import Stretch, read_spans
+from yinzi.pinyin.edges import Edge, EdgeKind, EdgeSource, GraphOptions, Proposal
+from yinzi.pinyin.reading import Stretch
+from yinzi.pinyin.scheme import FULL_PINYIN, InputScheme
 
 __all__ = ["DEFAULT_OPTIONS", "GraphArrays", "SyllableGraph"]
 
 DEFAULT_OPTIONS = GraphOptions()
-DEFAULT_SOURCES: tuple[EdgeSource, ...] = (spelled_edges,)
 
 _MAX_KEPT_LETTERS = 24  # longer stretches are rarely seen twice, and would fill the memory
 _UNREACHED = float("-inf")
@@ -76,22 +76,19 @@ class SyllableGraph:
         text: str,
         options: GraphOptions = DEFAULT_OPTIONS,
         *,
-        sources: tuple[EdgeSource, ...] = DEFAULT_SOURCES,
+        scheme: InputScheme = FULL_PINYIN,
     ) -> SyllableGraph:
-        """Return the graph of any text; `yinzi.pinyin.reading` says what is pinyin in it.
+        """Return the graph of any text; the scheme says what is pinyin in it.
 
         Every text has at least one path, and the edges of each path re-join to the text from
         `start` on. A text of borders only, or an empty one, has no edges and one empty path. There
         is no limit on length; time grows linearly, and stays under a second for 10,000 letters.
 
-        `sources` propose the edges, all together; what a source returns may depend on its arguments
-        only, as answers are kept.
-
         >>> graph = SyllableGraph.from_text("xian")
         >>> [[graph.text[edge.start : edge.end] for edge in path] for path in graph.paths()]
         [['xi', 'an'], ['xian']]
         """
-        start, spans = read_spans(text)
+        start, spans = scheme.read(text)
         rows: list[_Row] = []
         for positions, stretch in spans:
             if stretch is None:
@@ -100,7 +97,9 @@ class SyllableGraph:
             solve = _solve_kept if len(stretch.letters) <= _MAX_KEPT_LETTERS else _solve
             rows.extend(
                 (positions[first], positions[last], low, high, kind, logprob, tone)
-                for first, last, low, high, kind, logprob, tone in solve(stretch, options, sources)
+                for first, last, low, high, kind, logprob, tone in solve(
+                    stretch, options, scheme.sources
+                )
             )
         return cls(text, start, rows)
 

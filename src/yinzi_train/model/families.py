@@ -41,6 +41,7 @@ __all__ = [
     "Family",
     "build_model",
     "load_checkpoint",
+    "model_settings",
     "save_checkpoint",
     "vocabulary_digest",
 ]
@@ -126,7 +127,7 @@ def build_model(
         "n_pairs": len(pairs),
         "vocabulary": vocabulary_digest(vocab, pairs),
     }
-    defaults = _settings(found.config_class)
+    defaults = model_settings(found.config_class)
     known = [name for name in defaults if name not in {*from_vocabularies, *found.fixed}]
     for name, value in config_table.items():
         if name not in known:
@@ -140,7 +141,7 @@ def build_model(
     return model
 
 
-def _settings(config_class: type[ConversionConfig]) -> dict[str, Any]:
+def model_settings(config_class: type[ConversionConfig]) -> dict[str, Any]:
     """Return our settings of a config with their defaults; not those of transformers."""
     ours = [kind for kind in config_class.__mro__ if issubclass(kind, ConversionConfig)]
     names = [name for kind in reversed(ours) for name in kind.__annotations__]

@@ -119,6 +119,7 @@ class TrainingOptions:
         patience: the run ends after so many evaluations without a better one; 0 for never.
         log_steps: steps between rows of metrics.csv.
         seed: of the weights and of dropout.
+        initial_model: checkpoint whose weights the run begins with; empty for new ones.
     """
 
     learning_rate: float = 2e-3
@@ -147,6 +148,7 @@ class TrainingOptions:
     patience: int = 0
     log_steps: int = 25
     seed: int = 0
+    initial_model: str = ""
 
     def __post_init__(self) -> None:
         for name, low in (

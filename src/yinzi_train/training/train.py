@@ -19,7 +19,13 @@ from yinzi.scoring import InputVocabulary
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import open_dataset
 from yinzi_train.dataset.units import ReportProgress
-from yinzi_train.model.families import build_model, load_checkpoint, vocabulary_digest
+from yinzi_train.model import ConversionModel
+from yinzi_train.model.families import (
+    build_model,
+    load_checkpoint,
+    model_settings,
+    vocabulary_digest,
+)
 from yinzi_train.training.config import TrainingConfig
 from yinzi_train.training.data import TrainingData, prepare_data
 from yinzi_train.training.errors import TrainingStopped
@@ -38,6 +44,8 @@ __all__ = ["TrainingResult", "train"]
 logger = logging.getLogger(__name__)
 
 FINAL_NAME: Final = "final"
+_MAY_DIFFER: Final = frozenset(("dropout", "label_smoothing"))
+"""Keys of a model's config that do not make its weights mean something else."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,8 @@ def train(
     if checkpoint is not None:
         _check_vocabulary(checkpoint, prepared)
     trainer = _make_trainer(prepared, folder, arguments, rank=rank, n_processes=n_processes)
+    if checkpoint is None and config.training.initial_model:
+        _take_weights(trainer.model, Path(config.training.initial_model))
     if checkpoint is not None:
         trainer.restore(checkpoint)
         logger.info("going on from %s", checkpoint)
@@ -179,6 +189,28 @@ def _make_trainer(
         options=config.training,
         checkpoints=folder.checkpoints,
     )
+
+
+def _take_weights(model: ConversionModel, folder: Path) -> None:
+    """Begin with the weights of another run.
+
+    Raises:
+        ConfigError: it cannot be read, or is another model.
+    """
+    found = load_checkpoint(folder).model
+    if type(found) is not type(model):
+        raise ConfigError(
+            f"training.initial_model {str(folder)!r} is a {type(found).__name__}, the run trains a "
+            f"{type(model).__name__}: begin with a model of the same family"
+        )
+    for name in model_settings(type(model.config)):
+        given, expected = getattr(found.config, name), getattr(model.config, name)
+        if name not in _MAY_DIFFER and given != expected:
+            raise ConfigError(
+                f"training.initial_model {str(folder)!r} has {name} = {given!r}, the run "
+                f"{expected!r}: begin with a model of the same sizes and vocabulary"
+            )
+    model.load_state_dict(found.state_dict())
 
 
 def _evaluation(

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yinzi.errors import ConfigError
-from yinzi.pinyin import SYLLABLES, Edge, EdgeKind, GraphOptions, SyllableGraph, prefix_range
+from yinzi.pinyin import (
+    SYLLABLES,
+    Edge,
+    EdgeKind,
+    GraphOptions,
+    InputScheme,
+    SyllableGraph,
+    prefix_range,
+)
 from yinzi.pinyin.edges import Proposal, spelled_edges
 from yinzi.pinyin.reading import Stretch
 
@@ -232,12 +240,14 @@ def test_sources_add_up() -> None:
         found = Proposal(first, first + 5, index, index + 1, EdgeKind.FULL, -1.0, 0)
         return [found] if first >= 0 else []
 
-    graph = SyllableGraph.from_text("nizhogn", sources=(spelled_edges, swapped))
+    graph = SyllableGraph.from_text(
+        "nizhogn", scheme=InputScheme("swapped", (spelled_edges, swapped))
+    )
     assert [edge.logprob for edge in graph.incoming(7)] == [-1.0]
 
 
 def test_graph_passes_letters_that_no_source_reads() -> None:
-    graph = SyllableGraph.from_text("ni3hao", sources=())
+    graph = SyllableGraph.from_text("ni3hao", scheme=InputScheme("nothing", ()))
     assert [graph.text[edge.start : edge.end] for edge in graph.edges] == ["n", "i3", *"hao"]
     assert {edge.kind for edge in graph.edges} == {EdgeKind.LITERAL}
 

@@ -362,6 +362,35 @@ def test_finished_run_is_left_as_it_is(
     assert_same_weights(whole.path, again.path)
 
 
+def test_run_begins_with_the_weights_of_another(
+    whole: TrainingResult, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    begun = run(
+        tiny_dataset,
+        tmp_path / "run",
+        f"training.initial_model={whole.path}",
+        *("training.max_steps=1", "training.warmup_steps=0", "training.decay_steps=0"),
+        "training.learning_rate=1e-12",
+    )
+    before, after = weights_of(whole.path), weights_of(begun.path)
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("model.n_layers=2", "has n_layers = 1, the run 2"),
+        ("vocabulary.n_hanzi=3", "has n_hanzi = "),
+        ("training.initial_model=nowhere", "nowhere/config.json"),
+    ],
+)
+def test_initial_model_that_does_not_fit_is_told(
+    setting: str, message: str, whole: TrainingResult, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(tiny_dataset, tmp_path / "run", f"training.initial_model={whole.path}", setting)
+
+
 def test_checkpoint_of_another_vocabulary_is_refused(tiny_dataset: Path, tmp_path: Path) -> None:
     run(tiny_dataset, tmp_path / "other", "vocabulary.n_hanzi=3")
     run(tiny_dataset, tmp_path / "run", "training.max_steps=4")
