@@ -218,7 +218,8 @@ def _advance(
     state = (first_word.astype(np.uint64) << np.uint64(32)) ^ last_word.astype(np.uint64)
     state ^= hashes * _MIX
     equal = state[:, :, None] == state[:, None, :]
-    kept &= ~np.tril(equal, -1).any(axis=2)
+    equal &= np.tri(n_spare, k=-1, dtype=np.bool_)  # a hypothesis and the better ones
+    kept &= ~equal.any(axis=2)
     slot = np.cumsum(kept, axis=1) - 1
     kept &= slot < width
     row, column = np.nonzero(kept)
