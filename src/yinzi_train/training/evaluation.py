@@ -141,7 +141,10 @@ def row_input(row: Row, vocab: InputVocabulary) -> ScorerInput:
         ConfigError: the pinyin is none, or is not one syllable for each hanzi.
     """
     try:
-        syllables = [syllable_id(parse_syllable(text).toneless) for text in row.syllables]
+        syllables = [
+            syllable_id("er" if text == "r" else parse_syllable(text).toneless)  # as in dianr
+            for text in row.syllables
+        ]
     except InvalidPinyin as error:
         raise ConfigError(f"row {row.id!r}: {error}") from error
     if not row.is_aligned:
