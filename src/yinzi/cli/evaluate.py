@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yinzi.cli import loading
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def evaluate(
         bool,
         typer.Option("--json", help="Print the whole report as JSON.", show_default=False),
     ] = False,
+    scheme: SchemeOption = "pinyin",
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -111,9 +112,14 @@ def evaluate(
     from yinzi.evaluation import EvaluationOptions, InputForm, evaluate_files
 
     options = EvaluationOptions(
-        input_form=InputForm(form.value), use_left_context=with_left_context, n_best=n_best
+        input_form=InputForm(form.value),
+        use_left_context=with_left_context,
+        n_best=n_best,
+        scheme=loading.find_scheme(scheme),
     )
-    converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    converter = loading.with_scheme(
+        loading.load_converter(artifact, no_encoder=no_encoder), options.scheme
+    )
     if against is not None:
         _compare(
             converter, files, options, against, artifact=artifact, limit=limit, as_json=as_json
@@ -150,7 +156,8 @@ def _compare(
         options = replace(options, use_left_context=True)
         other = converter, replace(options, use_left_context=False)
     else:
-        other = loading.load_converter(artifact, no_encoder=True), options
+        without = loading.load_converter(artifact, no_encoder=True)
+        other = loading.with_scheme(without, options.scheme), options
     found = list(compare_files(files, (converter, options), other, limit=limit))
     if as_json:
         print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))

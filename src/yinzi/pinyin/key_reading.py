@@ -61,7 +61,7 @@ class KeyReader:
                 before, border = pieces[index - 1], pieces[index]
                 blank = text[border.positions[0] : border.positions[-1]]
                 is_blank = border.is_border and blank[:1].isspace()
-                if is_blank and before.letters and self._can_end(before):
+                if is_blank and not before.tones and before.letters and self._can_end(before):
                     pieces[index - 1] = before._replace(final_tone=1)
         return join_pieces(pieces, text)
 

@@ -36,9 +36,7 @@ LAYOUTS: dict[str, Layout] = {
         "spelled",
         "letter",
     ),
-    "ziranma": _layout(
-        "zh=v ch=i sh=u", _ZIRANMA_FINALS + "uai,ing=y", "spelled", "letter", "o"
-    ),
+    "ziranma": _layout("zh=v ch=i sh=u", _ZIRANMA_FINALS + "uai,ing=y", "spelled", "letter", "o"),
     "microsoft": _layout("zh=v ch=i sh=u", _MICROSOFT_FINALS + "ue,ve=v", "o"),
     "sogou": _layout("zh=v ch=i sh=u", _MICROSOFT_FINALS, "o"),
     "abc": _layout(

@@ -21,7 +21,15 @@ from yinzi.pinyin.reading import Stretch
 from yinzi.pinyin.scheme import InputScheme
 from yinzi.pinyin.syllable import Syllable
 
-__all__ = ["FINALS", "KEYS", "WITHOUT_CODE", "Layout", "ShuangpinEdges", "shuangpin_scheme"]
+__all__ = [
+    "FINALS",
+    "KEYS",
+    "WITHOUT_CODE",
+    "Layout",
+    "LayoutError",
+    "ShuangpinEdges",
+    "shuangpin_scheme",
+]
 
 KEYS = "abcdefghijklmnopqrstuvwxyz;,./[]-=\\"
 """What can be a key; digits are tones, apostrophes and blanks are borders."""
@@ -35,7 +43,7 @@ m, n, ng, hm and hng are reached by the key of their initial; the hanzi of ê ar
 ZERO_RULES = ("spelled", "letter")
 
 
-class _LayoutError(ConfigError):
+class LayoutError(ConfigError):
     """A clash in a layout, with what it is about, so that a file can say on which line that is."""
 
     def __init__(self, message: str, *where: tuple[str, str]) -> None:
@@ -84,12 +92,15 @@ class Layout:
     shared: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for table in ("initials", "finals", "syllables"):  # equal layouts in any order are equal
+            entries: tuple[tuple[str, str], ...] = getattr(self, table)
+            object.__setattr__(self, table, tuple(sorted(entries, key=lambda entry: entry[0])))
         self._check_names()
         by_code = self.by_code
         for code in self.shared:
             if len(by_code.get(code, ())) < 2:
                 count = "one" if code in by_code else "no"
-                raise _LayoutError(
+                raise LayoutError(
                     f"the code {code!r} is declared as shared and stands for {count} syllable: "
                     "take it out of `shared`",
                     ("", "shared"),
@@ -97,7 +108,7 @@ class Layout:
         for code, ids in by_code.items():
             if len(ids) > 1 and code not in self.shared:
                 clash = [SYLLABLES[index] for index in ids]
-                raise _LayoutError(
+                raise LayoutError(
                     f"the code {code!r} stands for {' and '.join(clash)}: give one of them another "
                     f"key, or add {code!r} to `shared` if that is meant",
                     *(("syllables", syllable) for syllable in clash),
@@ -157,7 +168,7 @@ class Layout:
         initial, final = _PARTS[syllable]
         keys = self._keys_of_finals.get(final, ())
         if initial and not keys:
-            raise _LayoutError(
+            raise LayoutError(
                 f"the final {final!r} has no key, so {syllable!r} cannot be typed: add it to "
                 "the finals",
                 ("finals", ""),
@@ -165,7 +176,7 @@ class Layout:
         if initial:
             first = self._key_of_initial(initial)
             if len(first) != 1:
-                raise _LayoutError(
+                raise LayoutError(
                     f"the initial {initial!r} has no key, so {syllable!r} cannot be typed: add it "
                     "to the initials",
                     ("initials", ""),
@@ -186,7 +197,7 @@ class Layout:
             is_found = is_found or bool(codes)
             yield from codes
         if not is_found:
-            raise _LayoutError(
+            raise LayoutError(
                 f"the syllable {syllable!r} has no code: give the final {final!r} a key, or "
                 f"{syllable!r} a code among the syllables",
                 ("syllables", ""),
@@ -205,7 +216,7 @@ class Layout:
                 what, length = table[:-1], 2 if table == "syllables" else 1
                 if name not in known:
                     near = near_syllables(name) if table == "syllables" else list(known)
-                    raise _LayoutError(
+                    raise LayoutError(
                         f"unknown {what} {name!r}: expected one such as {' '.join(near[:40])}; "
                         "ü is written v",
                         (table, name),
@@ -213,19 +224,19 @@ class Layout:
                 bad = next((key for key in code if key not in KEYS), "")
                 if bad or len(code) != length:
                     expected = "two keys" if length == 2 else "one key"
-                    raise _LayoutError(
+                    raise LayoutError(
                         f"the {what} {name!r} has {code!r}: expected {expected} out of {KEYS}",
                         (table, name),
                     )
         for rule in self.zero_initial:
             if rule not in ZERO_RULES and (len(rule) != 1 or rule not in KEYS):
-                raise _LayoutError(
+                raise LayoutError(
                     f"zero_initial has {rule!r}: expected spelled, letter, or one key out of "
                     f"{KEYS}",
                     ("", "zero_initial"),
                 )
         if not self.zero_initial:
-            raise _LayoutError("zero_initial is empty: give one way", ("", "zero_initial"))
+            raise LayoutError("zero_initial is empty: give one way", ("", "zero_initial"))
 
 
 @dataclass(frozen=True)
