@@ -33,6 +33,8 @@ def typed_input(
 ) -> str:
     """Give the letters, or the keys of another scheme, that type a row in one form.
 
+    In other schemes the r of 那儿 na r is typed as er.
+
     `MIXED` cuts each syllable with probability one half. What it cuts depends on the seed and on
     the row's id and pinyin only, so neither the order nor the number of rows changes it.
 
@@ -47,7 +49,10 @@ def typed_input(
     syllables = row.syllables
     if scheme is not FULL_PINYIN:
         try:
-            syllables = [scheme.write(parse_syllable(syllable)) for syllable in syllables]
+            syllables = [
+                scheme.write(parse_syllable("er" if syllable == "r" else syllable))
+                for syllable in syllables
+            ]
         except YinziError as error:
             raise EvaluationError(
                 f"row {row.id!r} cannot be typed with scheme {scheme.name!r}: {error}"
