@@ -158,7 +158,8 @@ class Layout:
         return dict(self.initials).get(initial, initial)
 
     @cached_property
-    def _keys_of_finals(self) -> Mapping[str, tuple[str, ...]]:
+    def keys_of_finals(self) -> Mapping[str, tuple[str, ...]]:
+        """The keys of each final, the usual one first."""
         keys: dict[str, tuple[str, ...]] = {}
         for final, key in self.finals:
             keys[final] = (*keys.get(final, ()), key)
@@ -166,7 +167,7 @@ class Layout:
 
     def _codes_by_rule(self, syllable: str) -> Iterator[str]:
         initial, final = _PARTS[syllable]
-        keys = self._keys_of_finals.get(final, ())
+        keys = self.keys_of_finals.get(final, ())
         if initial and not keys:
             raise LayoutError(
                 f"the final {final!r} has no key, so {syllable!r} cannot be typed: add it to "
@@ -183,7 +184,7 @@ class Layout:
                 )
             yield from (first + key for key in keys)
             if initial in "jqxy" and final == "u":  # ju is jü
-                yield from (first + key for key in self._keys_of_finals["v"])
+                yield from (first + key for key in self.keys_of_finals["v"])
             return
         is_found = False
         for rule in self.zero_initial:
