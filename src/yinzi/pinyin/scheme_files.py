@@ -23,7 +23,7 @@ def read_layout(path: str | Path) -> tuple[str, Layout]:
 
     Raises:
         ConfigError: the file cannot be read, is no TOML, or describes no layout; the message gives
-            the line wherever one line is to blame.
+            the lines that are to blame where there are such.
         MissingExtra: Python is older than 3.11 and tomli is not installed.
     """
     path = Path(path)
@@ -40,9 +40,8 @@ def read_layout(path: str | Path) -> tuple[str, Layout]:
     try:
         return _read_name(content, path), _read_layout(content)
     except LayoutError as error:
-        lines = (_line_of(text, table, key) for table, key in error.where)
-        line = next((number for number in lines if number), 0)
-        place = f" line {line}" if line else ""
+        lines = sorted({_line_of(text, table, key) for table, key in error.where} - {0})
+        place = f" line {', '.join(map(str, lines))}" if lines else ""
         raise ConfigError(f"scheme file {str(path)!r}{place}: {error}") from error
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from yinzi.errors import ConfigError
 from yinzi.pinyin.edges import EdgeKind, GraphOptions, Proposal
@@ -44,7 +44,7 @@ ZERO_RULES = ("spelled", "letter")
 
 
 class LayoutError(ConfigError):
-    """A clash in a layout, with what it is about, so that a file can say on which line that is."""
+    """A mistake in a layout; `where` has tables and keys, so that a file can give their lines."""
 
     def __init__(self, message: str, *where: tuple[str, str]) -> None:
         super().__init__(message)
@@ -108,12 +108,13 @@ class Layout:
         for code, ids in by_code.items():
             if len(ids) > 1 and code not in self.shared:
                 clash = [SYLLABLES[index] for index in ids]
+                initials, finals = zip(*(_PARTS[syllable] for syllable in clash), strict=True)
                 raise LayoutError(
                     f"the code {code!r} stands for {' and '.join(clash)}: give one of them another "
                     f"key, or add {code!r} to `shared` if that is meant",
                     *(("syllables", syllable) for syllable in clash),
-                    *(("finals", _PARTS[syllable][1]) for syllable in reversed(clash)),
-                    *(("initials", _PARTS[syllable][0]) for syllable in reversed(clash)),
+                    *(("finals", final) for final in finals if len(set(finals)) > 1),
+                    *(("initials", initial) for initial in initials if len(set(initials)) > 1),
                 )
 
     def __hash__(self) -> int:  # asked for at every look-up of a stretch
@@ -201,8 +202,7 @@ class Layout:
             raise LayoutError(
                 f"the syllable {syllable!r} has no code: give the final {final!r} a key, or "
                 f"{syllable!r} a code among the syllables",
-                ("syllables", ""),
-                ("zero_initial", ""),
+                ("", "zero_initial"),
             )
 
     def _check_names(self) -> None:
@@ -290,8 +290,9 @@ class ShuangpinEdges:
         return f"{codes[0]}{syllable.tone or ''}"
 
 
+@lru_cache(maxsize=64)
 def shuangpin_scheme(name: str, layout: Layout) -> InputScheme:
-    """Return the scheme of a layout.
+    """Return the scheme of a layout; equal layouts of one name give the same object.
 
     Letters are keys, and so is everything that the layout names, in the place where it does: the
     `;` that is a final in some layouts is punctuation where a syllable would have to start.
