@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with_keys = converter.with_scheme(scheme)
         reports = [evaluate(with_keys, rows, settings, name=set_) for set_, rows in sets.items()]
         print(_row(name, form, reports), flush=True)
-        found += [{"scheme": name, **report.to_dict()} for report in reports]
+        found += [report.to_dict() for report in reports]
     if options.json:
         options.json.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
 

@@ -162,7 +162,8 @@ def _compare(
     if as_json:
         print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))
         return
-    title = f"{options.input_form.value} input, against {against.value}"
+    typed = _how_typed(options.input_form.value, options.scheme.name)
+    title = f"{typed}, against {against.value}"
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in ("set", "slice", "rows", "better", "worse", "p", "MIU@1", "MIU@5", "CA"):
         is_text = column in ("set", "slice")
@@ -196,10 +197,10 @@ def print_report(report: FilesReport, *, with_slices: bool) -> None:
             table.add_column(column, justify="right")
         return table
 
-    form = report.sets[0].input_form.value
+    typed = _how_typed(report.sets[0].input_form.value, report.sets[0].scheme)
     context = "with" if report.sets[0].use_left_context else "without"
     speed = ("lines/s", "p50 ms", "p95 ms", "p99 ms")
-    table = new_table(f"{form} input, {context} left context", "set", *speed)
+    table = new_table(f"{typed}, {context} left context", "set", *speed)
     for part in report.sets:
         times: tuple[str, ...] = ("", "", "")
         if part.latency is not None:
@@ -223,6 +224,10 @@ def print_report(report: FilesReport, *, with_slices: bool) -> None:
             for name, rows in part.slices.items():
                 table.add_row(name, str(rows.n_rows), *_metric_cells(rows.metrics))
             console.print(table)
+
+
+def _how_typed(form: str, scheme: str) -> str:
+    return f"{form} input" if scheme == "pinyin" else f"{form} input, {scheme}"
 
 
 def _metric_cells(metrics: Mapping[str, Estimate]) -> list[str]:

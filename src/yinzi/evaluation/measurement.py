@@ -130,6 +130,7 @@ def evaluate(
         latency=Latency.from_seconds(line_seconds) if line_seconds else None,
         n_batch_differences=n_batch_differences,
         outcomes=outcomes,
+        scheme=options.scheme.name,
     )
 
 
