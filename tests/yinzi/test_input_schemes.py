@@ -70,8 +70,8 @@ def test_tones_count_as_they_do_in_pinyin(
 ) -> None:
     found = converter.with_scheme(get_scheme(name)).convert(keys)
     toneless = converter.convert(pinyin.strip("34").replace("3", " "))
-    assert [(c.text, c.logprob) for c in found] == [
-        (c.text, pytest.approx(c.logprob)) for c in converter.convert(pinyin)
+    assert [(c.text, c.logprob) for c in found[:2]] == [
+        (c.text, pytest.approx(c.logprob)) for c in converter.convert(pinyin)[:2]
     ]
     assert [c.logprob for c in found] != [c.logprob for c in toneless]
 
