@@ -153,9 +153,9 @@ def _print_keyboard(rows: Sequence[str], labels: Mapping[str, Sequence[str]]) ->
 
 
 def _print_zero_initials(layout: Layout) -> None:
-    codes = ", ".join(f"{s} {codes[0]}" for s, codes in layout.codes.items() if s[0] in "aoe")
-    print(f"without an initial: {codes}")
     from yinzi.pinyin import SYLLABLES
 
+    codes = ", ".join(f"{s} {codes[0]}" for s, codes in layout.codes.items() if s[0] in "aoe")
+    print(f"without an initial: {codes}")
     for code in layout.shared:
         print(f"{code}: {' or '.join(SYLLABLES[index] for index in layout.by_code[code])}")

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from yinzi.errors import ConfigError
-from yinzi.pinyin.layouts import LAYOUTS
+from yinzi.pinyin.layouts import LAYOUT_NAMES, built_in_layout
 from yinzi.pinyin.nine_keys import NINE_KEYS
 from yinzi.pinyin.scheme import FULL_PINYIN, InputScheme
 from yinzi.pinyin.scheme_files import read_layout
@@ -20,7 +20,13 @@ __all__ = ["ALIASES", "SCHEME_NAMES", "get_scheme", "layout_of", "to_keys"]
 
 _FIXED = {scheme.name: scheme for scheme in (FULL_PINYIN, NINE_KEYS, ZHUYIN, DAQIAN)}
 
-SCHEME_NAMES: tuple[str, ...] = (FULL_PINYIN.name, *LAYOUTS, NINE_KEYS.name, "zhuyin", "daqian")
+SCHEME_NAMES: tuple[str, ...] = (
+    FULL_PINYIN.name,
+    *LAYOUT_NAMES,
+    NINE_KEYS.name,
+    "zhuyin",
+    "daqian",
+)
 """The names of all schemes that yinzi knows."""
 
 ALIASES: dict[str, str] = {
@@ -68,7 +74,7 @@ def get_scheme(name: str | Path) -> InputScheme:
 
 @cache
 def _make(name: str) -> InputScheme:
-    return _FIXED.get(name) or shuangpin_scheme(name, LAYOUTS[name])
+    return _FIXED.get(name) or shuangpin_scheme(name, built_in_layout(name))
 
 
 def layout_of(scheme: InputScheme) -> Layout | None:

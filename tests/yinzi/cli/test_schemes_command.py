@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.yinzi.cli.conftest import Outcome
-from yinzi.pinyin.layouts import LAYOUTS
+from yinzi.pinyin.layouts import built_in_layout
 from yinzi.pinyin.scheme_files import read_layout
 from yinzi.pinyin.schemes import ALIASES, SCHEME_NAMES
 
@@ -48,7 +48,7 @@ def test_a_shuangpin_is_printed_as_a_file_that_can_be_used(yinzi: Run, tmp_path:
     _, out, _ = yinzi("schemes", "ziguang", "--toml")
     path = tmp_path / "own.toml"
     path.write_text(out, encoding="utf-8")
-    assert read_layout(path) == ("ziguang", LAYOUTS["ziguang"])
+    assert read_layout(path) == ("ziguang", built_in_layout("ziguang"))
     assert yinzi("schemes", str(path)).out == yinzi("schemes", "ziguang").out
     assert yinzi("convert", "--scheme", str(path), "nihq").out == "ziguang:<nihq>\n"
 

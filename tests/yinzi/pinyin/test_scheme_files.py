@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from yinzi.errors import ConfigError, MissingExtra
-from yinzi.pinyin.layouts import LAYOUTS
+from yinzi.pinyin.layouts import LAYOUT_NAMES, built_in_layout
 from yinzi.pinyin.scheme_files import format_layout, read_layout
 from yinzi.pinyin.schemes import get_scheme, to_keys
 
 Write = Callable[[str], Path]
-XIAOHE = format_layout("mine", LAYOUTS["xiaohe"])
+XIAOHE = format_layout("mine", built_in_layout("xiaohe"))
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def line_of(text: str, start: str) -> int:
     return next(i for i, line in enumerate(text.splitlines(), start=1) if line.startswith(start))
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", LAYOUT_NAMES)
 def test_layouts_survive_their_files(name: str, write: Write) -> None:
-    path = write(format_layout(name, LAYOUTS[name]))
-    assert read_layout(path) == (name, LAYOUTS[name])
+    path = write(format_layout(name, built_in_layout(name)))
+    assert read_layout(path) == (name, built_in_layout(name))
 
 
 def test_a_file_is_a_scheme(write: Write) -> None:

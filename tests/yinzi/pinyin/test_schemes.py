@@ -6,7 +6,7 @@ import pytest
 
 from yinzi.errors import ConfigError, InvalidPinyin
 from yinzi.pinyin import FULL_PINYIN
-from yinzi.pinyin.layouts import LAYOUTS
+from yinzi.pinyin.layouts import LAYOUT_NAMES
 from yinzi.pinyin.schemes import ALIASES, SCHEME_NAMES, get_scheme, layout_of, to_keys
 
 
@@ -44,7 +44,7 @@ def test_a_path_is_a_file_whatever_its_name() -> None:
 
 
 def test_only_shuangpin_has_a_layout() -> None:
-    assert {name for name in SCHEME_NAMES if layout_of(get_scheme(name))} == set(LAYOUTS)
+    assert {name for name in SCHEME_NAMES if layout_of(get_scheme(name))} == set(LAYOUT_NAMES)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from yinzi.errors import ConfigError
 from yinzi.pinyin import SYLLABLES, EdgeKind, InputScheme, SyllableGraph, parse_syllable
-from yinzi.pinyin.layouts import LAYOUTS
+from yinzi.pinyin.layouts import LAYOUT_NAMES, built_in_layout
 from yinzi.pinyin.prefix_cover import prefix_cover
 from yinzi.pinyin.schemes import get_scheme, layout_of, to_keys
 from yinzi.pinyin.shuangpin import WITHOUT_CODE, Layout, ShuangpinEdges
@@ -42,10 +42,10 @@ def names(text: str, name: str = "xiaohe") -> list[list[str]]:
     return [[read for _, read, _ in path] for path in readings(text, get_scheme(name))]
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", LAYOUT_NAMES)
 def test_every_syllable_comes_back_from_its_keys(name: str) -> None:
     scheme = get_scheme(name)
-    layout = LAYOUTS[name]
+    layout = built_in_layout(name)
     for syllable in set(SYLLABLES) - WITHOUT_CODE:
         keys = scheme.write(parse_syllable(syllable))
         found = [path[0] for path in names(keys, name) if len(path) == 1]
@@ -53,7 +53,7 @@ def test_every_syllable_comes_back_from_its_keys(name: str) -> None:
         assert set(found) == expected, keys
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", LAYOUT_NAMES)
 def test_all_syllables_in_a_row_are_read_in_pairs(name: str) -> None:
     syllables = [s for s in SYLLABLES if s not in WITHOUT_CODE | {"lo", "luo"}]
     keys = to_keys(syllables, get_scheme(name))
