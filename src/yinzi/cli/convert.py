@@ -17,7 +17,7 @@ from yinzi.cli.lines import (
     decode_argument,
     read_batches,
 )
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def convert(
             "--left-context", help="Text that stands before each line.", show_default=False
         ),
     ] = "",
+    scheme: SchemeOption = "pinyin",
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     batch_size: Annotated[
@@ -77,12 +78,15 @@ def convert(
     if as_json and plain:
         raise typer.BadParameter("--json and --plain exclude each other, give one of them")
     left_context = decode_argument(left_context, option="--left-context")
+    keys = loading.find_scheme(scheme)
     batches = read_batches(texts, batch_size=batch_size, errors=errors)
     render = _choose_render(as_json=as_json, plain=plain, n_best=n_best)
     converter = None
     n_lines = 0
     for lines in batches:
-        converter = converter or loading.load_converter(artifact, no_encoder=no_encoder)
+        if converter is None:
+            loaded = loading.load_converter(artifact, no_encoder=no_encoder)
+            converter = loading.with_scheme(loaded, keys)
         contexts = [left_context] * len(lines) if left_context else None
         answers = converter.convert_batch(lines, left_contexts=contexts, n_best=n_best)
         for line, candidates in zip(lines, answers, strict=True):

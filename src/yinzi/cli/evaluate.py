@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yinzi.cli import loading
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def evaluate(
         bool,
         typer.Option("--json", help="Print the whole report as JSON.", show_default=False),
     ] = False,
+    scheme: SchemeOption = "pinyin",
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -111,9 +112,14 @@ def evaluate(
     from yinzi.evaluation import EvaluationOptions, InputForm, evaluate_files
 
     options = EvaluationOptions(
-        input_form=InputForm(form.value), use_left_context=with_left_context, n_best=n_best
+        input_form=InputForm(form.value),
+        use_left_context=with_left_context,
+        n_best=n_best,
+        scheme=loading.find_scheme(scheme),
     )
-    converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    converter = loading.with_scheme(
+        loading.load_converter(artifact, no_encoder=no_encoder), options.scheme
+    )
     if against is not None:
         _compare(
             converter, files, options, against, artifact=artifact, limit=limit, as_json=as_json
@@ -150,12 +156,14 @@ def _compare(
         options = replace(options, use_left_context=True)
         other = converter, replace(options, use_left_context=False)
     else:
-        other = loading.load_converter(artifact, no_encoder=True), options
+        without = loading.load_converter(artifact, no_encoder=True)
+        other = loading.with_scheme(without, options.scheme), options
     found = list(compare_files(files, (converter, options), other, limit=limit))
     if as_json:
         print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))
         return
-    title = f"{options.input_form.value} input, against {against.value}"
+    typed = _how_typed(options.input_form.value, options.scheme.name)
+    title = f"{typed}, against {against.value}"
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in ("set", "slice", "rows", "better", "worse", "p", "MIU@1", "MIU@5", "CA"):
         is_text = column in ("set", "slice")
@@ -189,10 +197,10 @@ def print_report(report: FilesReport, *, with_slices: bool) -> None:
             table.add_column(column, justify="right")
         return table
 
-    form = report.sets[0].input_form.value
+    typed = _how_typed(report.sets[0].input_form.value, report.sets[0].scheme)
     context = "with" if report.sets[0].use_left_context else "without"
     speed = ("lines/s", "p50 ms", "p95 ms", "p99 ms")
-    table = new_table(f"{form} input, {context} left context", "set", *speed)
+    table = new_table(f"{typed}, {context} left context", "set", *speed)
     for part in report.sets:
         times: tuple[str, ...] = ("", "", "")
         if part.latency is not None:
@@ -216,6 +224,10 @@ def print_report(report: FilesReport, *, with_slices: bool) -> None:
             for name, rows in part.slices.items():
                 table.add_row(name, str(rows.n_rows), *_metric_cells(rows.metrics))
             console.print(table)
+
+
+def _how_typed(form: str, scheme: str) -> str:
+    return f"{form} input" if scheme == "pinyin" else f"{form} input, {scheme}"
 
 
 def _metric_cells(metrics: Mapping[str, Estimate]) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 
 from yinzi.cli import loading
 from yinzi.cli.lines import decode_argument
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def explain(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object.", show_default=False)
     ] = False,
+    scheme: SchemeOption = "pinyin",
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -53,7 +54,8 @@ def explain(
     """
     text = decode_argument(pinyin, option="PINYIN")
     context = decode_argument(left_context, option="--left-context")
-    converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    keys = loading.find_scheme(scheme)
+    converter = loading.with_scheme(loading.load_converter(artifact, no_encoder=no_encoder), keys)
     explanation = converter.explain(text, left_context=context, n_best=n_best)
     if as_json:
         print(json.dumps(_to_dict(explanation), ensure_ascii=False))

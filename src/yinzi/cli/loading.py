@@ -8,8 +8,16 @@ import typer
 
 if TYPE_CHECKING:
     from yinzi.converter import Converter
+    from yinzi.pinyin import InputScheme
 
-__all__ = ["ArtifactOption", "NoEncoderOption", "load_converter"]
+__all__ = [
+    "ArtifactOption",
+    "NoEncoderOption",
+    "SchemeOption",
+    "find_scheme",
+    "load_converter",
+    "with_scheme",
+]
 
 ArtifactOption = Annotated[
     str, typer.Option("--artifact", metavar="NAME|PATH", help="Artifact to use.")
@@ -22,6 +30,32 @@ NoEncoderOption = Annotated[
         show_default=False,
     ),
 ]
+SchemeOption = Annotated[
+    str,
+    typer.Option(
+        "--scheme",
+        metavar="NAME|FILE",
+        help="How keys are typed: pinyin, a shuangpin, nine keys, zhuyin; see `yinzi schemes`.",
+    ),
+]
+
+
+def find_scheme(name: str) -> InputScheme:
+    """Return the input scheme of a name or file.
+
+    Raises:
+        ConfigError: There is none, or the file does not describe one.
+    """
+    from yinzi.pinyin.schemes import get_scheme
+
+    return get_scheme(name)
+
+
+def with_scheme(converter: Converter, scheme: InputScheme) -> Converter:
+    """Return a converter that reads keys by a scheme; the same one for full pinyin."""
+    from yinzi.pinyin import FULL_PINYIN
+
+    return converter if scheme is FULL_PINYIN else converter.with_scheme(scheme)
 
 
 def load_converter(artifact: str, *, no_encoder: bool = False) -> Converter:

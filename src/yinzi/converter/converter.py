@@ -34,6 +34,7 @@ from yinzi.pinyin import (
     SyllableGraph,
     parse_syllable,
 )
+from yinzi.pinyin.schemes import get_scheme
 from yinzi.scoring import Scorer
 from yinzi.scoring.encoder import Encoder
 from yinzi.text import miu_spans
@@ -281,7 +282,11 @@ class Converter:
 
 
 def load(
-    artifact: str | Path = "base", *, verify: bool = True, uses_encoder: bool = True
+    artifact: str | Path = "base",
+    *,
+    verify: bool = True,
+    uses_encoder: bool = True,
+    scheme: str | Path | InputScheme = FULL_PINYIN,
 ) -> Converter:
     """Load an artifact by name or folder.
 
@@ -290,11 +295,16 @@ def load(
         verify: compare every file with the checksum in the manifest.
         uses_encoder: use the artifact's neural model, if it has one; without, the language model
             alone decides, and onnxruntime is not needed.
+        scheme: how keys are typed: a name or file for `yinzi.pinyin.schemes.get_scheme`, or the
+            scheme itself.
 
     Raises:
         ArtifactError: it is missing, damaged, edited, or of a later format.
+        ConfigError: there is no such scheme.
     """
-    return Converter(Artifact.open(artifact, verify=verify), uses_encoder=uses_encoder)
+    keys = scheme if isinstance(scheme, InputScheme) else get_scheme(scheme)
+    opened = Artifact.open(artifact, verify=verify)
+    return Converter(opened, uses_encoder=uses_encoder, scheme=keys)
 
 
 def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:

@@ -373,11 +373,13 @@ class Decoder:
         offset = int(words.offsets[line])
         position = offset + graph.n
         paths: list[PathEdges] = []
-        seen: set[tuple[int, int]] = set()
+        seen: set[tuple[int, int, int]] = set()
         for place in np.flatnonzero(beam.back[position] >= 0).tolist():
             nodes = beam.path(position, place)
             path = path_of_nodes(graph, words, nodes, offset=offset, lexicon=self.lexicon)
-            edges = set(zip(path.start.tolist(), path.end.tolist(), strict=True))
+            # Several edges can join two positions: on nine keys 94664 is zhong and xiong.
+            columns = (path.start.tolist(), path.end.tolist(), path.syllable_lo.tolist())
+            edges = set(zip(*columns, strict=True))
             if not edges <= seen:
                 seen |= edges
                 paths.append(path)

@@ -9,7 +9,10 @@ from __future__ import annotations
 import random
 from enum import Enum
 
+from yinzi.errors import YinziError
+from yinzi.evaluation.errors import EvaluationError
 from yinzi.evaluation.rows import Row
+from yinzi.pinyin import FULL_PINYIN, InputScheme, parse_syllable
 
 __all__ = ["InputForm", "typed_input"]
 
@@ -25,8 +28,12 @@ class InputForm(str, Enum):
     MIXED = "mixed"  # `woyqu`: some syllables full, some by first letter, no borders
 
 
-def typed_input(row: Row, form: InputForm, *, seed: int = 0) -> str:
-    """Give the letters that type a row in one form.
+def typed_input(
+    row: Row, form: InputForm, *, seed: int = 0, scheme: InputScheme = FULL_PINYIN
+) -> str:
+    """Give the letters, or the keys of another scheme, that type a row in one form.
+
+    In other schemes the r of 那儿 na r is typed as er.
 
     `MIXED` cuts each syllable with probability one half. What it cuts depends on the seed and on
     the row's id and pinyin only, so neither the order nor the number of rows changes it.
@@ -35,8 +42,21 @@ def typed_input(row: Row, form: InputForm, *, seed: int = 0) -> str:
         >>> row = Row("0", "中国人", "zhong guo ren")
         >>> [typed_input(row, form) for form in list(InputForm)[:3]]
         ['zhong guo ren', 'zhongguoren', 'zgr']
+
+    Raises:
+        EvaluationError: the scheme cannot type a syllable of the row.
     """
     syllables = row.syllables
+    if scheme is not FULL_PINYIN:
+        try:
+            syllables = [
+                scheme.write(parse_syllable("er" if syllable == "r" else syllable))
+                for syllable in syllables
+            ]
+        except YinziError as error:
+            raise EvaluationError(
+                f"row {row.id!r} cannot be typed with scheme {scheme.name!r}: {error}"
+            ) from error
     if form is InputForm.SEGMENTED:
         return " ".join(syllables)
     if form is InputForm.UNSEGMENTED:

@@ -16,6 +16,7 @@ from yinzi.evaluation.outcomes import score
 from yinzi.evaluation.reports import FilesReport, Latency, SetReport, SliceReport
 from yinzi.evaluation.rows import Row, read_rows
 from yinzi.evaluation.slices import POLYPHONES, slice_rows
+from yinzi.pinyin import FULL_PINYIN, InputScheme
 
 __all__ = ["BatchConverter", "EvaluationOptions", "evaluate", "evaluate_files"]
 
@@ -46,6 +47,7 @@ class EvaluationOptions:
     n_resamples: int = 1000  # bootstrap resamples per interval
     seed: int = 0  # of the bootstrap and of `InputForm.MIXED`
     polyphones: frozenset[str] = POLYPHONES  # hanzi of the slice `polyphone:yes`
+    scheme: InputScheme = FULL_PINYIN  # keys that rows are typed with; the converter needs the same
 
     def __post_init__(self) -> None:
         minimums = {"n_best": 5, "batch_lines": 1, "latency_lines": 0, "n_resamples": 100}
@@ -83,7 +85,10 @@ def evaluate(
     options = options or EvaluationOptions()
     if not rows:
         raise EvaluationError("no rows to evaluate; expected at least one")
-    lines = [typed_input(row, options.input_form, seed=options.seed) for row in rows]
+    lines = [
+        typed_input(row, options.input_form, seed=options.seed, scheme=options.scheme)
+        for row in rows
+    ]
     contexts = [row.left_context for row in rows] if options.use_left_context else None
     _convert(converter, lines[:1], contexts and contexts[:1], options.n_best)  # warm-up
 
@@ -125,6 +130,7 @@ def evaluate(
         latency=Latency.from_seconds(line_seconds) if line_seconds else None,
         n_batch_differences=n_batch_differences,
         outcomes=outcomes,
+        scheme=options.scheme.name,
     )
 
 

@@ -79,12 +79,14 @@ class SetReport:
     latency: Latency | None  # None: not measured
     n_batch_differences: int  # lines whose candidates alone and in a batch differ; should be 0
     outcomes: Outcomes = field(repr=False, compare=False)
+    scheme: str = "pinyin"  # name of the input scheme
 
     def to_dict(self, *, with_rows: bool = False) -> dict[str, object]:
         """Give plain values for JSON; with `with_rows`, also the outcome of each row."""
         result: dict[str, object] = {
             "name": self.name,
             "input_form": self.input_form.value,
+            "scheme": self.scheme,
             "use_left_context": self.use_left_context,
             "n_rows": self.n_rows,
             "n_hanzi": self.n_hanzi,

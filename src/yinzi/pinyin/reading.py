@@ -28,7 +28,15 @@ from typing import NamedTuple
 from yinzi.pinyin.inventory import INTERJECTIONS, SYLLABLES, respell
 from yinzi.pinyin.letters import COMBINING_CLASS, LETTER_CLASS, read_letter
 
-__all__ = ["MAX_SYLLABLE_LETTERS", "Span", "Stretch", "read_spans"]
+__all__ = [
+    "MAX_SYLLABLE_LETTERS",
+    "Piece",
+    "Span",
+    "Stretch",
+    "border_pieces",
+    "join_pieces",
+    "read_spans",
+]
 
 _UNIT = f"[{LETTER_CLASS}][{COMBINING_CLASS}]*"
 _COLON = "(?<=[nlNL][uU]):|(?<=[jqxyJQXY][uU]):(?=[eanEAN0-5])"
@@ -72,7 +80,7 @@ class Span(NamedTuple):
     stretch: Stretch | None
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A part of the text before borders are given to their neighbours; no letters means literal."""
 
     positions: tuple[int, ...]
@@ -80,6 +88,9 @@ class _Piece(NamedTuple):
     tones: tuple[int, ...] = ()
     final_tone: int = 0
     is_border: bool = False
+
+
+_Piece = Piece
 
 
 def read_spans(text: str) -> tuple[int, list[Span]]:
@@ -91,7 +102,17 @@ def read_spans(text: str) -> tuple[int, list[Span]]:
     >>> start, [span.stretch.letters if span.stretch else span.positions for span in spans]
     (1, ['mai', 'piao', (10, 13)])
     """
-    pieces = _give_borders(_read_pieces(text), text)
+    return join_pieces(_read_pieces(text), text)
+
+
+def join_pieces(read: list[Piece], text: str) -> tuple[int, list[Span]]:
+    """Return where the first span starts, and the spans that pieces of a text make.
+
+    Args:
+        read: pieces from left to right, with the borders between them; together they are the text.
+        text: the whole line.
+    """
+    pieces = _give_borders(read, text)
     if not pieces:
         return len(text), []
     spans = []
@@ -113,16 +134,7 @@ def _read_pieces(text: str) -> list[_Piece]:
         if token.lastgroup == "word":
             pieces.extend(_read_word(token.group(), start))
         elif token.lastgroup == "border":
-            low, high = start, start  # of what is literal in it
-            if text.rfind("‘", 0, start) > text.rfind("’", 0, start) and "’" in token.group():
-                low = text.index("’", start)
-                high = low + 1
-            elif pieces and end < len(text) and (breaks := _LINE_BREAKS.search(text, start, end)):
-                low, high = breaks.span()
-            if low < high:
-                pieces.append(_Piece((start, low), is_border=True))
-                pieces.append(_Piece((low, high)))
-            pieces.append(_Piece((high, end), is_border=True))
+            pieces.extend(border_pieces(text, start, end, is_first=not pieces))
         else:
             before = pieces[-1] if pieces else None
             if before and _TONE_DIGIT.match(text, start) and _takes_digit(before):
@@ -133,6 +145,27 @@ def _read_pieces(text: str) -> list[_Piece]:
             if start < end:
                 pieces.append(_Piece((start, end)))
     return pieces
+
+
+def border_pieces(text: str, start: int, end: int, *, is_first: bool) -> list[Piece]:
+    """Return the pieces of a run of borders: line breaks inside the text and a closing ’ are none.
+
+    Args:
+        text: the whole line.
+        start: where the run starts.
+        end: where it ends.
+        is_first: nothing stands before it.
+    """
+    low, high = start, start  # of what is literal in it
+    if text.rfind("‘", 0, start) > text.rfind("’", 0, start) and "’" in text[start:end]:
+        low = text.index("’", start)
+        high = low + 1
+    elif not is_first and end < len(text) and (breaks := _LINE_BREAKS.search(text, start, end)):
+        low, high = breaks.span()
+    last = Piece((high, end), is_border=True)
+    if low == high:
+        return [last]
+    return [Piece((start, low), is_border=True), Piece((low, high)), last]
 
 
 def _read_word(word: str, start: int) -> list[_Piece]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from yinzi.pinyin.edges import EdgeSource, spelled_edges
 from yinzi.pinyin.reading import Span, read_spans
+from yinzi.pinyin.syllable import Syllable
 
 __all__ = ["FULL_PINYIN", "InputScheme"]
 
@@ -27,11 +28,13 @@ class InputScheme:
         sources: propose the edges of a stretch, all together.
         read: cuts a line; returns where its first span starts, and the spans. See
             `yinzi.pinyin.reading`.
+        write: how one types a syllable; its tone, too, where the scheme has tones.
     """
 
     name: str
     sources: tuple[EdgeSource, ...]
     read: Callable[[str], tuple[int, list[Span]]] = read_spans
+    write: Callable[[Syllable], str] = Syllable.to_digits
 
 
 FULL_PINYIN = InputScheme("pinyin", (spelled_edges,))

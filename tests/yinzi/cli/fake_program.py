@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from yinzi.cli import loading
 from yinzi.cli.main import main
 from yinzi.errors import ArtifactError
+from yinzi.pinyin import InputScheme
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,24 @@ class FakeConverter:
             for line, context in zip(lines, contexts, strict=True)
         ]
 
+    def with_scheme(self, scheme: InputScheme) -> FakeConverter:
+        """Put the name of the scheme before every text."""
+        return _FakeWithScheme(scheme.name)
+
     def annotate(self, text: str) -> list[tuple[str, SimpleNamespace | None]]:
         """Read every hanzi as hao3."""
         return [(char, FAKE_SYLLABLE if "\u4e00" <= char <= "\u9fff" else None) for char in text]
+
+
+class _FakeWithScheme(FakeConverter):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert_batch(
+        self, lines: Sequence[str], *, left_contexts: Sequence[str] | None = None, n_best: int = 5
+    ) -> list[list[FakeCandidate]]:
+        answers = super().convert_batch(lines, left_contexts=left_contexts, n_best=n_best)
+        return [[replace(one, text=f"{self.name}:{one.text}") for one in row] for row in answers]
 
 
 FAKE_SYLLABLE = SimpleNamespace(

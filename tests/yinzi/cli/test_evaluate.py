@@ -52,6 +52,16 @@ def test_evaluate_prints_json(yinzi: Yinzi, sets: list[str]) -> None:
     assert report["use_left_context"] is True
 
 
+def test_evaluate_types_rows_with_a_scheme(yinzi: Yinzi, tmp_path: Path) -> None:
+    path = tmp_path / "set.tsv"
+    path.write_text("a.0\txiaohe:<ni hc>\tni hao\t\n", encoding="utf-8")
+    _, out, _ = yinzi("evaluate", "--json", "--scheme", "xiaohe", str(path))
+    (report,) = json.loads(out)["sets"]
+    assert report["metrics"]["miu_accuracy@1"]["value"] == 1.0
+    assert report["scheme"] == "xiaohe"
+    assert "segmented input, xiaohe" in yinzi("evaluate", "--scheme", "xiaohe", str(path))[1]
+
+
 def test_evaluate_needs_a_file(yinzi: Yinzi) -> None:
     assert yinzi("evaluate")[0] == 2
 

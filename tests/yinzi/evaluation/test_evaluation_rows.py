@@ -10,6 +10,7 @@ import pytest
 from yinzi.errors import YinziError
 from yinzi.evaluation import EvaluationError, InputForm, Row, read_rows
 from yinzi.evaluation.inputs import typed_input
+from yinzi.pinyin.schemes import get_scheme
 
 
 def write(tmp_path: Path, data: bytes) -> Path:
@@ -85,6 +86,25 @@ def test_domain_is_the_prefix_of_the_id(id_: str, domain: str) -> None:
 )
 def test_typed_input_follows_the_form(form: InputForm, letters: str) -> None:
     assert typed_input(Row("0", "中国绿儿", "zhong guo lv er"), form) == letters
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "keys"),
+    [
+        ("xiaohe", InputForm.SEGMENTED, "vs go lv er"),
+        ("xiaohe", InputForm.UNSEGMENTED, "vsgolver"),
+        ("xiaohe", InputForm.INITIALS, "vgle"),
+        ("nine-keys", InputForm.UNSEGMENTED, "94664486" + "58" + "37"),
+    ],
+)
+def test_typed_input_can_be_keys_of_a_scheme(name: str, form: InputForm, keys: str) -> None:
+    row = Row("0", "中国绿儿", "zhong guo lv r")
+    assert typed_input(row, form, scheme=get_scheme(name)) == keys
+
+
+def test_a_row_that_a_scheme_cannot_type_is_named() -> None:
+    with pytest.raises(EvaluationError, match=r"row 'a\.1' cannot be typed.*'hng' has no code"):
+        typed_input(Row("a.1", "哼", "hng"), InputForm.SEGMENTED, scheme=get_scheme("abc"))
 
 
 def test_mixed_input_depends_on_seed_and_row_only() -> None:
