@@ -181,9 +181,9 @@ class Decoder:
             return -1 if is_cut else bos_id, words[0]
         return -1 if words[-2] == unknown else words[-2], words[-1]
 
-    def literal_words(self, graph: SyllableGraph) -> dict[int, LiteralWords]:
-        """Tell what each literal of a graph is to the language model, by its start."""
-        words: dict[int, LiteralWords] = {}
+    def literal_words(self, graph: SyllableGraph) -> dict[tuple[int, int], LiteralWords]:
+        """Tell what each literal of a graph is to the language model, by its start and end."""
+        words: dict[tuple[int, int], LiteralWords] = {}
         for edge in graph.edges:
             if edge.kind is EdgeKind.LITERAL:
                 text = graph.text[edge.start : edge.end].strip()
@@ -192,7 +192,7 @@ class Decoder:
                     start, end = miu_spans(text)[0]
                     first = int(self.segmenter.segment_run(text[start:end])[0])
                     scored = first if first < self.lexicon.n_words else scored
-                words[edge.start] = LiteralWords(scored, self.context_words(text))
+                words[edge.start, edge.end] = LiteralWords(scored, self.context_words(text))
         return words
 
     def decode(

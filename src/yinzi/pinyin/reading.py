@@ -17,6 +17,10 @@ Rules, in the order they apply:
    to the letters before it.
 6. Line breaks inside the text are literal; at its start and end they are white space. A ’ that
    closes a ‘ is literal.
+
+`read_mixed_spans` leaves more open, for sources that know more than pinyin: a word that rule 2 makes
+literal is a stretch that says where its capitals are, and where only some syllables have a digit,
+each digit of rule 3 is the last letter of its stretch and may be a tone or a number.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from typing import NamedTuple
 from yinzi.pinyin.inventory import INTERJECTIONS, SYLLABLES, respell
 from yinzi.pinyin.letters import COMBINING_CLASS, LETTER_CLASS, read_letter
 
-__all__ = ["MAX_SYLLABLE_LETTERS", "Span", "Stretch", "read_spans"]
+__all__ = ["MAX_SYLLABLE_LETTERS", "Span", "Stretch", "read_mixed_spans", "read_spans"]
 
 _UNIT = f"[{LETTER_CLASS}][{COMBINING_CLASS}]*"
 _COLON = "(?<=[nlNL][uU]):|(?<=[jqxyJQXY][uU]):(?=[eanEAN0-5])"
@@ -53,12 +57,15 @@ class Stretch:
         tones: tone mark of every letter, 0 for none; empty if no letter has one.
         final_tone: the tone digit after the last letter as a tone 1 to 5, 0 for none.
         is_tail: nothing, or a literal, follows: the typist may not have finished the last syllable.
+        capitals: indices of upper-case letters, where they may mean that letters are no pinyin; in
+            mixed reading only.
     """
 
     letters: str
     tones: tuple[int, ...] = ()
     final_tone: int = 0
     is_tail: bool = False
+    capitals: tuple[int, ...] = ()
 
 
 class Span(NamedTuple):
@@ -80,6 +87,7 @@ class _Piece(NamedTuple):
     tones: tuple[int, ...] = ()
     final_tone: int = 0
     is_border: bool = False
+    capitals: tuple[int, ...] = ()
 
 
 def read_spans(text: str) -> tuple[int, list[Span]]:
@@ -91,7 +99,44 @@ def read_spans(text: str) -> tuple[int, list[Span]]:
     >>> start, [span.stretch.letters if span.stretch else span.positions for span in spans]
     (1, ['mai', 'piao', (10, 13)])
     """
-    pieces = _give_borders(_read_pieces(text), text)
+    return _spans(_read_pieces(text), text)
+
+
+def read_mixed_spans(text: str) -> tuple[int, list[Span]]:
+    """Return what `read_spans` does, with capitals and stray digits left open; see above.
+
+    >>> start, spans = read_mixed_spans("mai3zhang KFC")
+    >>> [(span.stretch.letters, span.stretch.capitals) for span in spans if span.stretch]
+    [('mai3', ()), ('zhang', ()), ('kfc', (0, 1, 2))]
+    """
+    pieces = _read_pieces(text, is_mixed=True)
+    if any(piece.final_tone for piece in pieces) and not _is_toned(pieces):
+        pieces = [_open_digit(piece, text) if piece.final_tone else piece for piece in pieces]
+    return _spans(pieces, text)
+
+
+def _is_toned(pieces: list[_Piece]) -> bool:
+    """Tell whether every syllable has its digit: then all digits are tones."""
+    return all(
+        piece.final_tone and (respell(piece.letters) in _FULL or piece.letters in INTERJECTIONS)
+        for piece in pieces
+        if piece.letters
+    )
+
+
+def _open_digit(piece: _Piece, text: str) -> _Piece:
+    """Make the tone digit the last letter of its piece."""
+    digit_at = piece.positions[-1] - 1
+    return piece._replace(
+        positions=(*piece.positions[:-1], digit_at, piece.positions[-1]),
+        letters=piece.letters + text[digit_at],
+        tones=(*piece.tones, 0) if piece.tones else (),
+        final_tone=0,
+    )
+
+
+def _spans(pieces: list[_Piece], text: str) -> tuple[int, list[Span]]:
+    pieces = _give_borders(pieces, text)
     if not pieces:
         return len(text), []
     spans = []
@@ -101,17 +146,19 @@ def read_spans(text: str) -> tuple[int, list[Span]]:
         stretch = None
         if piece.letters:
             is_tail = is_last or not pieces[index + 1].letters
-            stretch = Stretch(piece.letters, piece.tones, piece.final_tone, is_tail)
+            stretch = Stretch(
+                piece.letters, piece.tones, piece.final_tone, is_tail, piece.capitals
+            )
         spans.append(Span((*piece.positions[:-1], end), stretch))
     return pieces[0].positions[0], spans
 
 
-def _read_pieces(text: str) -> list[_Piece]:
+def _read_pieces(text: str, *, is_mixed: bool = False) -> list[_Piece]:
     pieces: list[_Piece] = []
     for token in _TOKEN.finditer(text):
         start, end = token.span()
         if token.lastgroup == "word":
-            pieces.extend(_read_word(token.group(), start))
+            pieces.extend(_read_word(token.group(), start, is_mixed=is_mixed))
         elif token.lastgroup == "border":
             low, high = start, start  # of what is literal in it
             if text.rfind("‘", 0, start) > text.rfind("’", 0, start) and "’" in token.group():
@@ -135,7 +182,7 @@ def _read_pieces(text: str) -> list[_Piece]:
     return pieces
 
 
-def _read_word(word: str, start: int) -> list[_Piece]:
+def _read_word(word: str, start: int, *, is_mixed: bool) -> list[_Piece]:
     """Read one run of letters; it is one piece unless some letters in it are not pinyin."""
     end = start + len(word)
     if word.isascii() and word.islower() and ":" not in word:
@@ -145,9 +192,10 @@ def _read_word(word: str, start: int) -> list[_Piece]:
     for low, high in units:
         read = read_letter(word[low:high].rstrip(":"))
         bare.append(("v", 0) if word[high - 1] == ":" and read else read)
-    if any(word[low].isupper() for low, _ in units[1:]) and not _is_all_full(
+    has_capitals = any(word[low].isupper() for low, _ in units[1:]) and not _is_all_full(
         "".join(read[0] if read else "?" for read in bare)
-    ):
+    )
+    if has_capitals and not (is_mixed and word.isascii()):
         return [_Piece((start, end))]
     pieces: list[_Piece] = []
     run: list[int] = []  # indices of neighbouring pinyin letters
@@ -159,7 +207,11 @@ def _read_word(word: str, start: int) -> list[_Piece]:
             letters = "".join(found[0] for i in run if (found := bare[i]))
             tones = tuple(found[1] for i in run if (found := bare[i]))
             positions = (*(start + units[i][0] for i in run), start + units[run[-1]][1])
-            pieces.append(_Piece(positions, letters, tones if any(tones) else ()))
+            capitals = tuple(
+                place for place, i in enumerate(run) if has_capitals and word[units[i][0]].isupper()
+            )
+            kept_tones = tones if any(tones) else ()
+            pieces.append(_Piece(positions, letters, kept_tones, capitals=capitals))
             run = []
         if index < len(bare):
             pieces.append(_Piece((start + units[index][0], start + units[index][1])))
