@@ -10,7 +10,7 @@ drops what is so much worse: a word wins where pinyin needs initials or finds no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
@@ -33,11 +33,13 @@ class EnglishOptions:
 
     Attributes:
         switch_logprob: for a word of the list.
-        word_weight: how much of the word's own logprob counts, at least 0.
-        capital_logprob: for a word of the list that has capitals in it, and for letters in a row
-            that are all capitals.
-        letter_logprob: for each letter of a name that is not in the list; it starts with a capital
-            and has more of them inside (`McDonald`), or is the whole word.
+        word_weight: how much of the own logprob of a word of the list counts, at least 0.
+        abbreviated_logprob: on top of that if the letters around it in its stretch are not spelled
+            out: who types initials (`wyqsdk`) hardly means an abbreviation among them.
+        capital_logprob: for a word of the list that has capitals in it.
+        letter_logprob: for letters in a row that are all capitals; for each letter of a name that
+            is not in the list: it starts with a capital and has more of them inside (`McDonald`),
+            or is the whole word.
         digit_logprob: for a digit that is a number where it could be a tone.
 
     Raises:
@@ -45,7 +47,8 @@ class EnglishOptions:
     """
 
     switch_logprob: float = -2.0
-    word_weight: float = 0.5
+    word_weight: float = 1.0
+    abbreviated_logprob: float = -12.0
     capital_logprob: float = -0.5
     letter_logprob: float = -2.0
     digit_logprob: float = -1.0
@@ -111,37 +114,38 @@ class MixedEdges:
                     yield edge._replace(last=n_letters + 1)
 
     def _without_digit(self, stretch: Stretch, options: GraphOptions) -> Iterator[Proposal]:
-        for source in self.sources:
-            yield from source(stretch, options)
+        spelled = [edge for source in self.sources for edge in source(stretch, options)]
+        yield from spelled
         if stretch.tones or stretch.final_tone:
             return
-        literals: dict[tuple[int, int], float] = {}
-        for first, last, logprob in self._words(stretch):
-            literals[first, last] = logprob
-        for first, last, logprob in self._names(stretch):
-            literals[first, last] = max(logprob, literals.get((first, last), logprob))
+        literals = dict(self._words(stretch, spelled, options))
+        for span, logprob in self._names(stretch):
+            literals[span] = max(logprob, literals.get(span, logprob))
         for (first, last), logprob in literals.items():
             yield _literal(first, last, logprob)
 
-    def _words(self, stretch: Stretch) -> Iterator[tuple[int, int, float]]:
+    def _words(
+        self, stretch: Stretch, spelled: Sequence[Proposal], options: GraphOptions
+    ) -> Iterator[tuple[tuple[int, int], float]]:
         """Yield where words of the list stand, with their penalties."""
-        letters, capitals = stretch.letters, stretch.capitals
-        words, lengths, n_letters = english_words(), _lengths(), len(stretch.letters)
-        for first in range(n_letters - _KEY_LETTERS + 1):
-            for length in lengths.get(letters[first : first + _KEY_LETTERS], ()):
-                last = first + length
-                if last > n_letters:
-                    break
-                logprob = words.get(letters[first:last])
-                if logprob is None:
-                    continue
-                if capitals and any(first <= at < last for at in capitals):
-                    yield first, last, self.options.capital_logprob
-                else:
-                    scaled = self.options.word_weight * logprob
-                    yield first, last, self.options.switch_logprob + scaled
+        found = list(_listed(stretch.letters))
+        if not found:
+            return
+        n_letters, capitals = len(stretch.letters), stretch.capitals
+        plain = [(edge.first, edge.last) for edge in spelled if edge.logprob >= options.tail_logprob]
+        if not capitals and _reached(plain, n_letters)[-1]:
+            return
+        spans = plain + [(first, last) for first, last, _ in found]
+        before = _reached(spans, n_letters)
+        after = _reached([(n_letters - last, n_letters - first) for first, last in spans], n_letters)
+        for first, last, logprob in found:
+            is_marked = any(first <= at < last for at in capitals)
+            switch = self.options.capital_logprob if is_marked else self.options.switch_logprob
+            if not (before[first] and after[n_letters - last]):
+                switch += self.options.abbreviated_logprob
+            yield (first, last), switch + self.options.word_weight * logprob
 
-    def _names(self, stretch: Stretch) -> Iterator[tuple[int, int, float]]:
+    def _names(self, stretch: Stretch) -> Iterator[tuple[tuple[int, int], float]]:
         """Yield runs of capitals, names that start with one, and the whole stretch."""
         capitals, n_letters = stretch.capitals, len(stretch.letters)
         if not capitals:
@@ -153,12 +157,32 @@ class MixedEdges:
             else:
                 runs.append([at, at + 1])
         for first, last in runs:
-            yield first, last, self.options.capital_logprob
+            yield first, last, self.options.capital_logprob + logprob * self.options.capital_weight
         ends = [start for start, _ in runs[1:]] + [n_letters]
         for number, (first, _) in enumerate(runs):
             for last in ends[number:]:
-                yield first, last, self.options.letter_logprob * (last - first)
-        yield 0, n_letters, self.options.letter_logprob * n_letters
+                yield (first, last), self.options.letter_logprob * (last - first)
+        yield (0, n_letters), self.options.letter_logprob * n_letters
+
+
+def _listed(letters: str) -> Iterator[tuple[int, int, float]]:
+    """Yield where words of the list stand in some letters, with their logprobs."""
+    words, lengths, n_letters = english_words(), _lengths(), len(letters)
+    for first in range(n_letters - _KEY_LETTERS + 1):
+        for length in lengths.get(letters[first : first + _KEY_LETTERS], ()):
+            if first + length > n_letters:
+                break
+            logprob = words.get(letters[first : first + length])
+            if logprob is not None:
+                yield first, first + length, logprob
+
+
+def _reached(spans: Sequence[tuple[int, int]], n_letters: int) -> list[bool]:
+    """Tell which borders of letters can be reached from the first along some spans."""
+    is_reached = [True] + [False] * n_letters
+    for first, last in sorted(spans):
+        is_reached[last] |= is_reached[first]
+    return is_reached
 
 
 def _literal(first: int, last: int, logprob: float) -> Proposal:
