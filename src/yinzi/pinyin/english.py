@@ -40,7 +40,8 @@ class EnglishOptions:
         letter_logprob: for letters in a row that are all capitals; for each letter of a name that
             is not in the list: it starts with a capital and has more of them inside (`McDonald`),
             or is the whole word.
-        digit_logprob: for a digit that is a number where it could be a tone.
+        digit_logprob: for a digit that is a number where it could be a tone,
+        tone_logprob: and for one that is a tone, where other syllables have none.
 
     Raises:
         ConfigError: a value has the wrong sign or is not finite.
@@ -51,7 +52,8 @@ class EnglishOptions:
     abbreviated_logprob: float = -12.0
     capital_logprob: float = -0.5
     letter_logprob: float = -2.0
-    digit_logprob: float = -1.0
+    digit_logprob: float = 0.0
+    tone_logprob: float = -3.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -111,7 +113,8 @@ class MixedEdges:
         for source in self.sources:
             for edge in source(toned, options):
                 if edge.last == n_letters:
-                    yield edge._replace(last=n_letters + 1)
+                    logprob = edge.logprob + self.options.tone_logprob
+                    yield edge._replace(last=n_letters + 1, logprob=logprob)
 
     def _without_digit(self, stretch: Stretch, options: GraphOptions) -> Iterator[Proposal]:
         spelled = [edge for source in self.sources for edge in source(stretch, options)]
