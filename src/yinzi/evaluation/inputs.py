@@ -11,7 +11,7 @@ from enum import Enum
 
 from yinzi.evaluation.rows import Row
 
-__all__ = ["InputForm", "typed_input"]
+__all__ = ["InputForm", "typed_input", "typed_syllables"]
 
 INITIAL_SHARE = 0.5  # share of syllables that `InputForm.MIXED` cuts to their first letter
 
@@ -36,14 +36,23 @@ def typed_input(row: Row, form: InputForm, *, seed: int = 0) -> str:
         >>> [typed_input(row, form) for form in list(InputForm)[:3]]
         ['zhong guo ren', 'zhongguoren', 'zgr']
     """
+    border = " " if form is InputForm.SEGMENTED else ""
+    return border.join(typed_syllables(row, form, seed=seed))
+
+
+def typed_syllables(row: Row, form: InputForm, *, seed: int = 0) -> list[str]:
+    """Give what is typed for each syllable of a row in one form; see `typed_input`.
+
+    Example:
+        >>> typed_syllables(Row("0", "中国人", "zhong guo ren"), InputForm.INITIALS)
+        ['z', 'g', 'r']
+    """
     syllables = row.syllables
-    if form is InputForm.SEGMENTED:
-        return " ".join(syllables)
-    if form is InputForm.UNSEGMENTED:
-        return "".join(syllables)
+    if form in (InputForm.SEGMENTED, InputForm.UNSEGMENTED):
+        return syllables
     if form is InputForm.INITIALS:
-        return "".join(syllable[0] for syllable in syllables)
+        return [syllable[0] for syllable in syllables]
     generator = random.Random(f"{seed}\t{row.id}\t{row.pinyin}")
-    return "".join(
+    return [
         syllable[0] if generator.random() < INITIAL_SHARE else syllable for syllable in syllables
-    )
+    ]
