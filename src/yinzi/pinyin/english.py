@@ -160,7 +160,7 @@ class MixedEdges:
             else:
                 runs.append([at, at + 1])
         for first, last in runs:
-            yield first, last, self.options.capital_logprob + logprob * self.options.capital_weight
+            yield (first, last), self.options.letter_logprob
         ends = [start for start, _ in runs[1:]] + [n_letters]
         for number, (first, _) in enumerate(runs):
             for last in ends[number:]:
