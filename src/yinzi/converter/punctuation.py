@@ -1,7 +1,8 @@
 """Turn ASCII punctuation among hanzi into Chinese punctuation.
 
 Numbers, addresses and file names keep theirs (`3.14`, `12:30`, `a@b.com`), and so do marks between
-Latin words: only marks that hanzi stand beside, or that end a text with hanzi in it, are changed.
+Latin words: only marks that hanzi stand beside, or that end a text with hanzi in it, are changed;
+and quotes, which come in pairs.
 """
 
 from __future__ import annotations
@@ -66,9 +67,11 @@ def chinese_punctuation(text: str, *, left_context: str = "") -> str:
     position = len(left_context)
     for match in _MARK.finditer(whole, len(left_context)):
         start, end = match.span()
-        if any(low <= start < high for low, high in kept) or not _is_chinese(whole, start, end):
-            continue
         mark = match.group()
+        if any(low <= start < high for low, high in kept):
+            continue
+        if mark not in _QUOTES and not _is_chinese(whole, start, end):
+            continue
         if mark in _QUOTES:
             changed = _QUOTES[mark][is_open[mark]]
             is_open[mark] = not is_open[mark]

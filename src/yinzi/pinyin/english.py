@@ -29,14 +29,15 @@ _NO_SYLLABLE: Final = -1
 
 @dataclass(frozen=True)
 class EnglishOptions:
-    """What it costs to leave pinyin; all natural logarithms ≤ 0 but the weight.
+    """What it costs to leave pinyin; all natural logarithms ≤ 0 but the weights.
 
     Attributes:
         switch_logprob: for a word of the list.
         word_weight: how much of the own logprob of a word of the list counts, at least 0.
         abbreviated_logprob: on top of that if the letters around it in its stretch are not spelled
             out: who types initials (`wyqsdk`) hardly means an abbreviation among them.
-        capital_logprob: for a word of the list that has capitals in it.
+        capital_logprob: takes the place of `switch_logprob` for a word with capitals in it,
+        capital_weight: and this that of `word_weight`, at least 0.
         letter_logprob: for letters in a row that are all capitals; for each letter of a name that
             is not in the list: it starts with a capital and has more of them inside (`McDonald`),
             or is the whole word.
@@ -51,6 +52,7 @@ class EnglishOptions:
     word_weight: float = 1.0
     abbreviated_logprob: float = -12.0
     capital_logprob: float = -0.5
+    capital_weight: float = 0.3
     letter_logprob: float = -2.0
     digit_logprob: float = 0.0
     tone_logprob: float = -3.0
@@ -58,7 +60,7 @@ class EnglishOptions:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            is_weight = field.name == "word_weight"
+            is_weight = field.name.endswith("_weight")
             if not math.isfinite(value) or (value < 0 if is_weight else value > 0):
                 expected = "a finite number ≥ 0" if is_weight else "a finite natural logarithm ≤ 0"
                 raise ConfigError(f"English option {field.name} is {value!r}; set it to {expected}")
@@ -135,18 +137,20 @@ class MixedEdges:
         if not found:
             return
         n_letters, capitals = len(stretch.letters), stretch.capitals
-        plain = [(edge.first, edge.last) for edge in spelled if edge.logprob >= options.tail_logprob]
+        plain = [(one.first, one.last) for one in spelled if one.logprob >= options.tail_logprob]
         if not capitals and _reached(plain, n_letters)[-1]:
             return
         spans = plain + [(first, last) for first, last, _ in found]
         before = _reached(spans, n_letters)
-        after = _reached([(n_letters - last, n_letters - first) for first, last in spans], n_letters)
+        backwards = [(n_letters - last, n_letters - first) for first, last in spans]
+        after = _reached(backwards, n_letters)
         for first, last, logprob in found:
-            is_marked = any(first <= at < last for at in capitals)
-            switch = self.options.capital_logprob if is_marked else self.options.switch_logprob
+            switch, weight = self.options.switch_logprob, self.options.word_weight
+            if any(first <= at < last for at in capitals):
+                switch, weight = self.options.capital_logprob, self.options.capital_weight
             if not (before[first] and after[n_letters - last]):
                 switch += self.options.abbreviated_logprob
-            yield (first, last), switch + self.options.word_weight * logprob
+            yield (first, last), switch + weight * logprob
 
     def _names(self, stretch: Stretch) -> Iterator[tuple[tuple[int, int], float]]:
         """Yield runs of capitals, names that start with one, and the whole stretch."""

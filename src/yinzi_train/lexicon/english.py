@@ -24,7 +24,7 @@ from typing import Final
 
 __all__ = ["WordCounts", "count_words", "main", "read_english", "word_logprobs"]
 
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile(r"[A-Za-z]{2,}")
 _HANZI = re.compile(r"[\u4e00-\u9fff]")
 _GLUE: Final = frozenset(".@/-_:#&+*=<>$%~0123456789")
 """Next to one of these, letters are part of an address, a number or code."""
