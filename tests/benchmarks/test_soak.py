@@ -29,7 +29,7 @@ def test_soak_reports_keys_and_memory(
 
 def test_growth_is_that_of_the_second_half() -> None:
     times = soak.KeyTimes.from_seconds([0.001])
-    report = soak.SoakReport(1, 1, times, times, "", 0, [100.0, 150.0, 151.0, 153.0])
+    report = soak.SoakReport(1, 1, times, times, 1.0, "", 0, [100.0, 150.0, 151.0, 153.0])
     assert report.growth_mib == 2.0
 
 

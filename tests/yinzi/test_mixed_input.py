@@ -37,7 +37,7 @@ def test_a_stray_digit_is_offered_as_a_number_too(mixed: Converter) -> None:
 def test_an_english_word_can_be_chosen_first(mixed: Converter) -> None:
     found = [one for one in mixed.candidates("iphonewoyao") if one.kind == "word"]
     assert ("iphone", 0, 6) in {(one.text, one.start, one.end) for one in found}
-    assert [one.text for one in found if one.text.isascii()][0] == "iphone"
+    assert next(one.text for one in found if one.text.isascii()) == "iphone"
 
 
 @pytest.mark.parametrize("line", ["womaiiphone3ge", "woKFCmai3 piao", "iphoneapp,wo", "mai3mai4m"])

@@ -35,7 +35,6 @@ $ yinzi convert woyaomaijipiao
 $ yinzi convert --n-best 5 --plain < pinyin.txt > hanzi.tsv"""
 
 
-
 class Script(str, Enum):
     """Scripts of the output; the names of `yinzi.converter.output.SCRIPTS`."""
 
@@ -82,9 +81,7 @@ def convert(
     script: Annotated[Script, typer.Option("--script", help="Hanzi to write.")] = Script.SIMPLIFIED,
     traditional: Annotated[
         bool,
-        typer.Option(
-            "--traditional", help="The same as --script traditional.", show_default=False
-        ),
+        typer.Option("--traditional", help="The same as --script traditional.", show_default=False),
     ] = False,
     punctuation: Annotated[
         Punctuation, typer.Option("--punctuation", help="What becomes of ASCII marks among hanzi.")

@@ -93,6 +93,4 @@ class Typing:
         """Return what is shown in the form of the output."""
         if self._output is None:
             return list(self._shown)
-        return self._output.apply(
-            self._shown, left_context=self._left_context, limit=self._limit
-        )
+        return self._output.apply(self._shown, left_context=self._left_context, limit=self._limit)

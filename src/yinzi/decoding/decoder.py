@@ -438,7 +438,9 @@ class Decoder:
             if edge.kind is EdgeKind.LITERAL and edge.logprob < 0 and edge.end - edge.start > 1:
                 text = graph.text[edge.start : edge.end].strip()
                 first, second = (np.array([word], dtype=np.int32) for word in context.words)
-                logprob = edge.logprob + float(self.language_model.logprobs(first, second, eos_id)[0])
+                logprob = edge.logprob + float(
+                    self.language_model.logprobs(first, second, eos_id)[0]
+                )
                 found.append(PrefixWord(text, logprob, edge.end, (text,)))
         return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -397,10 +398,8 @@ def _longest_right(
 
 def _n_changed(before: Sequence[Candidate], after: Sequence[Candidate], n_places: int) -> int:
     """Count the first places whose text differs; a place that comes or goes counts."""
-    shown = [[candidate.text for candidate in some[:n_places]] for some in (before, after)]
-    for texts in shown:
-        texts += [""] * (n_places - len(texts))
-    return sum(one != other for one, other in zip(*shown, strict=True))
+    pairs = zip_longest(before[:n_places], after[:n_places])
+    return sum(one is None or other is None or one.text != other.text for one, other in pairs)
 
 
 def _is_stable(before: Sequence[Candidate], after: Sequence[Candidate]) -> bool:

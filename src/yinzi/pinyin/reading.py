@@ -18,9 +18,9 @@ Rules, in the order they apply:
 6. Line breaks inside the text are literal; at its start and end they are white space. A ’ that
    closes a ‘ is literal.
 
-`read_mixed_spans` leaves more open, for sources that know more than pinyin: a word that rule 2 makes
-literal is a stretch that says where its capitals are, and where only some syllables have a digit,
-each digit of rule 3 is the last letter of its stretch and may be a tone or a number.
+`read_mixed_spans` leaves more open, for sources that know more than pinyin: a word that rule 2
+makes literal is a stretch that says where its capitals are, and where only some syllables have a
+digit, each digit of rule 3 is the last letter of its stretch and may be a tone or a number.
 """
 
 from __future__ import annotations
@@ -146,9 +146,7 @@ def _spans(pieces: list[_Piece], text: str) -> tuple[int, list[Span]]:
         stretch = None
         if piece.letters:
             is_tail = is_last or not pieces[index + 1].letters
-            stretch = Stretch(
-                piece.letters, piece.tones, piece.final_tone, is_tail, piece.capitals
-            )
+            stretch = Stretch(piece.letters, piece.tones, piece.final_tone, is_tail, piece.capitals)
         spans.append(Span((*piece.positions[:-1], end), stretch))
     return pieces[0].positions[0], spans
 

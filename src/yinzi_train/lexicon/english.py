@@ -17,7 +17,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -72,12 +72,17 @@ def _words_of(line: str) -> list[str]:
     words = []
     for match in _WORD.finditer(line):
         before, after = line[: match.start()], line[match.end() :]
-        if before[-1:] in _GLUE and before or after[:1] in _GLUE - {".", "%", "-"} and after:
+        if before[-1:] in _GLUE or after[:1] in _GLUE - {".", "%", "-"}:
             continue
         neighbours = before.rstrip(" ")[-1:] + after.lstrip(" ")[:1]
         if _HANZI.search(neighbours):
             words.append(match.group().lower())
     return words
+
+
+def _read_lines(path: Path) -> Iterator[str]:
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        yield from lines
 
 
 def read_english(wheel: Path) -> dict[str, float]:
@@ -141,11 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("target", type=Path, help="file to write")
     options = parser.parse_args(arguments)
     with (options.corpora / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
-        rows = [(row["file"], "[open]" in row["licence"]) for row in csv.DictReader(file, delimiter="\t")]
+        table = list(csv.DictReader(file, delimiter="\t"))
     sources = (
-        (lzma.open(options.corpora / name, "rt", encoding="utf-8"), is_open)
-        for name, is_open in rows
-        if (options.corpora / name).exists()
+        (_read_lines(options.corpora / row["file"]), "[open]" in row["licence"]) for row in table
     )
     words = word_logprobs(count_words(sources), read_english(options.wordfreq))
     lines = (f"{word}\t{logprob:.2f}\n" for word, logprob in words.items())
