@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +22,7 @@ from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
-    from yinzi.converter import Candidate
+    from yinzi.converter import Candidate, Converter
 
 __all__ = ["EXAMPLES", "convert"]
 
@@ -32,6 +33,23 @@ $ yinzi convert woyaomaijipiao
 我要买机票
 
 $ yinzi convert --n-best 5 --plain < pinyin.txt > hanzi.tsv"""
+
+
+class Script(str, Enum):
+    """Scripts of the output; the names of `yinzi.converter.output.SCRIPTS`."""
+
+    SIMPLIFIED = "simplified"
+    TRADITIONAL = "traditional"
+    TAIWAN = "taiwan"
+    HONGKONG = "hongkong"
+
+
+class Punctuation(str, Enum):
+    """What becomes of marks; the names of `yinzi.converter.output.PUNCTUATIONS`."""
+
+    AS_IS = "as-is"
+    CHINESE = "chinese"
+
 
 Render = Callable[[str, "Sequence[Candidate]"], str]
 """Turn an input line and its candidates into output lines."""
@@ -61,6 +79,20 @@ def convert(
         ),
     ] = "",
     scheme: SchemeOption = "pinyin",
+    script: Annotated[Script, typer.Option("--script", help="Hanzi to write.")] = Script.SIMPLIFIED,
+    traditional: Annotated[
+        bool,
+        typer.Option("--traditional", help="The same as --script traditional.", show_default=False),
+    ] = False,
+    punctuation: Annotated[
+        Punctuation, typer.Option("--punctuation", help="What becomes of ASCII marks among hanzi.")
+    ] = Punctuation.AS_IS,
+    english: Annotated[
+        bool,
+        typer.Option(
+            "--english", help="Read English words among the pinyin, too.", show_default=False
+        ),
+    ] = False,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     batch_size: Annotated[
@@ -77,6 +109,9 @@ def convert(
     """
     if as_json and plain:
         raise typer.BadParameter("--json and --plain exclude each other, give one of them")
+    if traditional and script not in (Script.SIMPLIFIED, Script.TRADITIONAL):
+        raise typer.BadParameter("--traditional and --script exclude each other, give one of them")
+    script = Script.TRADITIONAL if traditional else script
     left_context = decode_argument(left_context, option="--left-context")
     keys = loading.find_scheme(scheme)
     batches = read_batches(texts, batch_size=batch_size, errors=errors)
@@ -87,6 +122,7 @@ def convert(
         if converter is None:
             loaded = loading.load_converter(artifact, no_encoder=no_encoder)
             converter = loading.with_scheme(loaded, keys)
+            converter = _with_options(converter, script, punctuation, reads_english=english)
         contexts = [left_context] * len(lines) if left_context else None
         answers = converter.convert_batch(lines, left_contexts=contexts, n_best=n_best)
         for line, candidates in zip(lines, answers, strict=True):
@@ -95,6 +131,21 @@ def convert(
             sys.stdout.write(render(line, candidates) + "\n")
             n_lines += 1
         sys.stdout.flush()
+
+
+def _with_options(
+    converter: Converter, script: Script, punctuation: Punctuation, *, reads_english: bool
+) -> Converter:
+    """Return the converter with what differs from its defaults."""
+    if reads_english:
+        from yinzi.pinyin.english import with_english
+
+        converter = converter.with_scheme(with_english(converter.scheme))
+    if script is not Script.SIMPLIFIED or punctuation is not Punctuation.AS_IS:
+        from yinzi.converter import OutputForm
+
+        converter = converter.with_output(OutputForm(script.value, punctuation.value))
+    return converter
 
 
 def _choose_render(*, as_json: bool, plain: bool, n_best: int) -> Render:

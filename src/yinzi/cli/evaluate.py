@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yinzi.cli import loading
+from yinzi.cli.evaluate_keys import measure_keys
 from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
 from yinzi.cli.running import DebugOption
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "Form", "LimitOption", "SetsArgument", "evaluate", "print_report"]
 
-EXAMPLES = """Example:
+EXAMPLES = """Examples:
 
-$ yinzi evaluate hsk.tsv tatoeba.tsv --input-form unsegmented"""
+$ yinzi evaluate hsk.tsv tatoeba.tsv --input-form unsegmented
+
+$ yinzi evaluate --keys --limit 100 hsk.tsv"""
 
 _HEADINGS = {"miu_accuracy@1": "MIU@1", "miu_accuracy@5": "MIU@5", "character_accuracy": "CA"}
 
@@ -69,8 +72,29 @@ def evaluate(
     files: SetsArgument,
     *,
     form: Annotated[
-        Form, typer.Option("--input-form", help="How the pinyin is typed.")
-    ] = Form.SEGMENTED,
+        Form | None,
+        typer.Option(
+            "--input-form",
+            help="How the pinyin is typed; segmented if not given, with --keys unsegmented.",
+            show_default=False,
+        ),
+    ] = None,
+    keys: Annotated[
+        bool,
+        typer.Option(
+            "--keys",
+            help="Type letter by letter: keys per hanzi, how calm the list is, time per key.",
+            show_default=False,
+        ),
+    ] = False,
+    late: Annotated[
+        bool,
+        typer.Option(
+            "--late",
+            help="With --keys: results of the neural model come late, to the second place.",
+            show_default=False,
+        ),
+    ] = False,
     with_left_context: Annotated[
         bool,
         typer.Option(
@@ -108,9 +132,28 @@ def evaluate(
 
     Prints, with 95 % intervals, MIU accuracy (share of rows that are right as a whole among the
     first 1 and 5 candidates) and CA (share of hanzi right in the first candidate), then speed.
+    With --keys, what typing costs a user who makes no mistakes.
     """
     from yinzi.evaluation import EvaluationOptions, InputForm, evaluate_files
 
+    if keys:
+        if against is not None or slices:
+            raise typer.BadParameter("--keys goes without --against and --slices, leave them out")
+        form = form or Form.UNSEGMENTED
+        converter = loading.load_converter(artifact, no_encoder=no_encoder)
+        measure_keys(
+            converter,
+            files,
+            form=form.value,
+            with_left_context=with_left_context,
+            is_late=late,
+            limit=limit,
+            as_json=as_json,
+        )
+        return
+    if late:
+        raise typer.BadParameter("--late is for --keys, give both")
+    form = form or Form.SEGMENTED
     options = EvaluationOptions(
         input_form=InputForm(form.value),
         use_left_context=with_left_context,

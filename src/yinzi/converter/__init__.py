@@ -5,6 +5,7 @@ from __future__ import annotations
 from yinzi.converter.candidate import Candidate
 from yinzi.converter.converter import Converter, Explanation, load
 from yinzi.converter.late_results import LatePolicy
+from yinzi.converter.output import OutputForm
 from yinzi.converter.typing import Typing
 
-__all__ = ["Candidate", "Converter", "Explanation", "LatePolicy", "Typing", "load"]
+__all__ = ["Candidate", "Converter", "Explanation", "LatePolicy", "OutputForm", "Typing", "load"]

@@ -13,6 +13,7 @@ import numpy as np
 from yinzi.artifact import Artifact
 from yinzi.converter.candidate import Candidate, check_count, sentence_candidates
 from yinzi.converter.late_results import LatePolicy
+from yinzi.converter.output import OutputForm
 from yinzi.converter.typing import Typing
 from yinzi.decoding import (
     Decoder,
@@ -73,6 +74,7 @@ class Converter:
         artifact: where the models come from.
         decoder: lattice and search.
         scheme: what typed keys mean.
+        output: the form of texts; None leaves them as the models give them.
 
     >>> import yinzi
     >>> converter = yinzi.load()
@@ -91,6 +93,7 @@ class Converter:
     ) -> None:
         self.artifact = artifact
         self.scheme = scheme
+        self.output: OutputForm | None = None
         try:
             lexicon = Lexicon(artifact.arrays("lexicon"))
         except LexiconError as error:
@@ -130,6 +133,21 @@ class Converter:
         other.scheme = scheme
         return other
 
+    def with_output(self, output: OutputForm | None) -> Converter:
+        """Return a converter whose texts have another form; both share the models.
+
+        `convert`, `convert_batch`, `candidates` and `type_keys` follow it, and take left contexts
+        in that form; `explain` and `annotate` do not.
+
+        >>> import yinzi
+        >>> from yinzi.converter import OutputForm
+        >>> yinzi.load().with_output(OutputForm(punctuation="chinese")).convert("nihao!")[0].text
+        '你好！'
+        """
+        other = copy(self)
+        other.output = output
+        return other
+
     def convert(self, pinyin: str, *, left_context: str = "", n_best: int = 5) -> list[Candidate]:
         """Return the likeliest texts for a whole input, the best first.
 
@@ -164,6 +182,9 @@ class Converter:
             raise ConfigError(
                 f"{len(left_contexts)} left contexts for {len(pinyin)} inputs: give one for each"
             )
+        written_contexts, output = left_contexts, self.output
+        if output is not None:
+            left_contexts = [output.read_context(context) for context in left_contexts]
         results: list[list[Candidate]] = [[] for _ in pinyin]
         # Lines of similar length take similar steps; long ones are searched in another way.
         order = sorted(range(len(pinyin)), key=lambda i: len(pinyin[i]))
@@ -180,6 +201,11 @@ class Converter:
                 batch, n_characters = [], 0
         if batch:
             self._convert_lines(batch, pinyin, left_contexts, n_best, results)
+        if output is not None:
+            results = [
+                output.apply(found, left_context=context)
+                for found, context in zip(results, written_contexts, strict=True)
+            ]
         return results
 
     def _convert_lines(
@@ -221,7 +247,13 @@ class Converter:
             late_policy: how results of the neural model that come late are shown; None waits for
                 them at every letter.
         """
-        return Typing(self.decoder, left_context, scheme=self.scheme, late_policy=late_policy)
+        return Typing(
+            self.decoder,
+            left_context,
+            scheme=self.scheme,
+            late_policy=late_policy,
+            output=self.output,
+        )
 
     def explain(self, pinyin: str, *, left_context: str = "", n_best: int = 2) -> Explanation:
         """Return why the likeliest texts for an input stand in their order, feature by feature.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yinzi.converter.candidate import Candidate, check_count, sentence_candidates
 from yinzi.converter.late_results import LatePolicy
+from yinzi.converter.output import OutputForm
 from yinzi.decoding import Decoder, Decoding
 from yinzi.pinyin import FULL_PINYIN, InputScheme, SyllableGraph
 
@@ -31,9 +32,14 @@ class Typing:
         *,
         scheme: InputScheme = FULL_PINYIN,
         late_policy: LatePolicy | None = None,
+        output: OutputForm | None = None,
     ) -> None:
         self._decoder = decoder
         self._scheme = scheme
+        self._output = output
+        self._left_context = left_context
+        if output is not None:
+            left_context = output.read_context(left_context)
         self._context = decoder.left_context(left_context)
         self._late_policy = late_policy
         self._decoding: Decoding | None = None
@@ -63,7 +69,7 @@ class Typing:
                     )
                 )
         self._shown, self._limit = candidates, limit
-        return list(candidates)
+        return self._written()
 
     def late_update(self, *, has_moved: bool = False) -> list[Candidate]:
         """Return the candidates of the last update, with what the neural model adds to them.
@@ -76,9 +82,15 @@ class Typing:
                 nothing may change any more.
         """
         if self._decoding is None or self._late_policy is None or has_moved:
-            return list(self._shown)
+            return self._written()
         fused = self._decoder.fuse(self._decoding, [self._context])
         best = sentence_candidates(fused, 0, 1)
         if best:
             self._shown = self._late_policy.merge(self._shown, best[0], limit=self._limit)
-        return list(self._shown)
+        return self._written()
+
+    def _written(self) -> list[Candidate]:
+        """Return what is shown in the form of the output."""
+        if self._output is None:
+            return list(self._shown)
+        return self._output.apply(self._shown, left_context=self._left_context, limit=self._limit)

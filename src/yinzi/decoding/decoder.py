@@ -181,9 +181,9 @@ class Decoder:
             return -1 if is_cut else bos_id, words[0]
         return -1 if words[-2] == unknown else words[-2], words[-1]
 
-    def literal_words(self, graph: SyllableGraph) -> dict[int, LiteralWords]:
-        """Tell what each literal of a graph is to the language model, by its start."""
-        words: dict[int, LiteralWords] = {}
+    def literal_words(self, graph: SyllableGraph) -> dict[tuple[int, int], LiteralWords]:
+        """Tell what each literal of a graph is to the language model, by its start and end."""
+        words: dict[tuple[int, int], LiteralWords] = {}
         for edge in graph.edges:
             if edge.kind is EdgeKind.LITERAL:
                 text = graph.text[edge.start : edge.end].strip()
@@ -192,7 +192,7 @@ class Decoder:
                     start, end = miu_spans(text)[0]
                     first = int(self.segmenter.segment_run(text[start:end])[0])
                     scored = first if first < self.lexicon.n_words else scored
-                words[edge.start] = LiteralWords(scored, self.context_words(text))
+                words[edge.start, edge.end] = LiteralWords(scored, self.context_words(text))
         return words
 
     def decode(
@@ -422,10 +422,29 @@ class Decoder:
             lattice.trie_node[kept].tolist(),
             strict=True,
         )
-        return [
+        spelled_words = [
             PrefixWord(text, float(logprob[at]), end, self.lexicon.spell(trie_node))
             for (text, at), end, trie_node in rows
         ]
+        passed = self._prefix_literals(graph, context)
+        if not passed:
+            return spelled_words
+        words_of_all = [*passed, *spelled_words]
+        return sorted(words_of_all, key=lambda word: (-word.end, -word.logprob))[:limit]
+
+    def _prefix_literals(self, graph: SyllableGraph, context: LeftContext) -> list[PrefixWord]:
+        """Return English words that the first letters can be; plain literals have no penalty."""
+        eos_id = np.array([self.language_model.eos_id], dtype=np.int32)
+        found = []
+        for edge in graph.outgoing(graph.start):
+            if edge.kind is EdgeKind.LITERAL and edge.logprob < 0 and edge.end - edge.start > 1:
+                text = graph.text[edge.start : edge.end].strip()
+                first, second = (np.array([word], dtype=np.int32) for word in context.words)
+                logprob = edge.logprob + float(
+                    self.language_model.logprobs(first, second, eos_id)[0]
+                )
+                found.append(PrefixWord(text, logprob, edge.end, (text,)))
+        return found
 
     @cached_property
     def _is_whole(self) -> NDArray[np.bool_]:

@@ -134,7 +134,7 @@ def build_lattice(
     unigram_logprobs: NDArray[np.float32],
     *,
     options: LatticeOptions,
-    literal_words: Sequence[dict[int, LiteralWords]],
+    literal_words: Sequence[dict[tuple[int, int], LiteralWords]],
     unreadable: LiteralWords,
     first_position: int = -1,
     only_start: int | None = None,
@@ -147,7 +147,7 @@ def build_lattice(
         lexicon: words and readings.
         unigram_logprobs: float32 [n_words or more], natural log; ranks words before the search.
         options: limits and penalties.
-        literal_words: for each graph, the words of each literal edge by its start position.
+        literal_words: for each graph, the words of each literal edge by where it starts and ends.
         unreadable: what letters that no word can be read from are to the language model.
         first_position: nodes that end at or before this position are left out; for one graph that
             grows while it is typed.
@@ -190,11 +190,16 @@ def build_lattice(
         parts.append(nodes.take(nodes.end > first_position))
     spelled_nodes = _Nodes.join(parts)
     words_of = {
-        int(position + offset): words
-        for offset, by_start in zip(offsets, literal_words, strict=False)
-        for position, words in by_start.items()
+        (first + int(offset), last + int(offset)): words
+        for offset, by_span in zip(offsets, literal_words, strict=False)
+        for (first, last), words in by_span.items()
     }
-    literals = [words_of[int(position)] for position in start[literal_edges]]
+    literals = [
+        words_of[first, last]
+        for first, last in zip(
+            start[literal_edges].tolist(), end[literal_edges].tolist(), strict=True
+        )
+    ]
     if not is_readable.all():
         missing = np.flatnonzero(~is_readable & (edges.end > first_position))
         logprob[spelled[missing]] += np.float32(options.unreadable_logprob)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from yinzi.evaluation.bootstrap import PairedComparison, compare_outcomes
 from yinzi.evaluation.errors import EvaluationError
 from yinzi.evaluation.inputs import InputForm
+from yinzi.evaluation.keys import KeyOptions, KeyReport, evaluate_keys, evaluate_keys_files
 from yinzi.evaluation.measurement import EvaluationOptions, evaluate, evaluate_files
 from yinzi.evaluation.pairs import PairedSlice, compare_files
 from yinzi.evaluation.reports import FilesReport, SetReport
@@ -15,6 +16,8 @@ __all__ = [
     "EvaluationOptions",
     "FilesReport",
     "InputForm",
+    "KeyOptions",
+    "KeyReport",
     "PairedComparison",
     "PairedSlice",
     "Row",
@@ -23,5 +26,7 @@ __all__ = [
     "compare_outcomes",
     "evaluate",
     "evaluate_files",
+    "evaluate_keys",
+    "evaluate_keys_files",
     "read_rows",
 ]

@@ -14,7 +14,7 @@ from yinzi.evaluation.errors import EvaluationError
 from yinzi.evaluation.rows import Row
 from yinzi.pinyin import FULL_PINYIN, InputScheme, parse_syllable
 
-__all__ = ["InputForm", "typed_input"]
+__all__ = ["InputForm", "typed_input", "typed_syllables"]
 
 INITIAL_SHARE = 0.5  # share of syllables that `InputForm.MIXED` cuts to their first letter
 
@@ -46,6 +46,19 @@ def typed_input(
     Raises:
         EvaluationError: the scheme cannot type a syllable of the row.
     """
+    border = " " if form is InputForm.SEGMENTED else ""
+    return border.join(typed_syllables(row, form, seed=seed, scheme=scheme))
+
+
+def typed_syllables(
+    row: Row, form: InputForm, *, seed: int = 0, scheme: InputScheme = FULL_PINYIN
+) -> list[str]:
+    """Give what is typed for each syllable of a row in one form; see `typed_input`.
+
+    Example:
+        >>> typed_syllables(Row("0", "中国人", "zhong guo ren"), InputForm.INITIALS)
+        ['z', 'g', 'r']
+    """
     syllables = row.syllables
     if scheme is not FULL_PINYIN:
         try:
@@ -57,13 +70,11 @@ def typed_input(
             raise EvaluationError(
                 f"row {row.id!r} cannot be typed with scheme {scheme.name!r}: {error}"
             ) from error
-    if form is InputForm.SEGMENTED:
-        return " ".join(syllables)
-    if form is InputForm.UNSEGMENTED:
-        return "".join(syllables)
+    if form in (InputForm.SEGMENTED, InputForm.UNSEGMENTED):
+        return syllables
     if form is InputForm.INITIALS:
-        return "".join(syllable[0] for syllable in syllables)
+        return [syllable[0] for syllable in syllables]
     generator = random.Random(f"{seed}\t{row.id}\t{row.pinyin}")
-    return "".join(
+    return [
         syllable[0] if generator.random() < INITIAL_SHARE else syllable for syllable in syllables
-    )
+    ]

@@ -17,6 +17,10 @@ Rules, in the order they apply:
    to the letters before it.
 6. Line breaks inside the text are literal; at its start and end they are white space. A ’ that
    closes a ‘ is literal.
+
+`read_mixed_spans` leaves more open, for sources that know more than pinyin: a word that rule 2
+makes literal is a stretch that says where its capitals are, and where only some syllables have a
+digit, each digit of rule 3 is the last letter of its stretch and may be a tone or a number.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ __all__ = [
     "Stretch",
     "border_pieces",
     "join_pieces",
+    "read_mixed_spans",
     "read_spans",
 ]
 
@@ -61,12 +66,15 @@ class Stretch:
         tones: tone mark of every letter, 0 for none; empty if no letter has one.
         final_tone: the tone digit after the last letter as a tone 1 to 5, 0 for none.
         is_tail: nothing, or a literal, follows: the typist may not have finished the last syllable.
+        capitals: indices of upper-case letters, where they may mean that letters are no pinyin; in
+            mixed reading only.
     """
 
     letters: str
     tones: tuple[int, ...] = ()
     final_tone: int = 0
     is_tail: bool = False
+    capitals: tuple[int, ...] = ()
 
 
 class Span(NamedTuple):
@@ -88,9 +96,7 @@ class Piece(NamedTuple):
     tones: tuple[int, ...] = ()
     final_tone: int = 0
     is_border: bool = False
-
-
-_Piece = Piece
+    capitals: tuple[int, ...] = ()
 
 
 def read_spans(text: str) -> tuple[int, list[Span]]:
@@ -103,6 +109,39 @@ def read_spans(text: str) -> tuple[int, list[Span]]:
     (1, ['mai', 'piao', (10, 13)])
     """
     return join_pieces(_read_pieces(text), text)
+
+
+def read_mixed_spans(text: str) -> tuple[int, list[Span]]:
+    """Return what `read_spans` does, with capitals and stray digits left open; see above.
+
+    >>> start, spans = read_mixed_spans("mai3zhang KFC")
+    >>> [(span.stretch.letters, span.stretch.capitals) for span in spans if span.stretch]
+    [('mai3', ()), ('zhang', ()), ('kfc', (0, 1, 2))]
+    """
+    pieces = _read_pieces(text, is_mixed=True)
+    if any(piece.final_tone for piece in pieces) and not _is_toned(pieces):
+        pieces = [_open_digit(piece, text) if piece.final_tone else piece for piece in pieces]
+    return join_pieces(pieces, text)
+
+
+def _is_toned(pieces: list[Piece]) -> bool:
+    """Tell whether every syllable has its digit: then all digits are tones."""
+    return all(
+        piece.final_tone and (respell(piece.letters) in _FULL or piece.letters in INTERJECTIONS)
+        for piece in pieces
+        if piece.letters
+    )
+
+
+def _open_digit(piece: Piece, text: str) -> Piece:
+    """Make the tone digit the last letter of its piece."""
+    digit_at = piece.positions[-1] - 1
+    return piece._replace(
+        positions=(*piece.positions[:-1], digit_at, piece.positions[-1]),
+        letters=piece.letters + text[digit_at],
+        tones=(*piece.tones, 0) if piece.tones else (),
+        final_tone=0,
+    )
 
 
 def join_pieces(read: list[Piece], text: str) -> tuple[int, list[Span]]:
@@ -122,17 +161,17 @@ def join_pieces(read: list[Piece], text: str) -> tuple[int, list[Span]]:
         stretch = None
         if piece.letters:
             is_tail = is_last or not pieces[index + 1].letters
-            stretch = Stretch(piece.letters, piece.tones, piece.final_tone, is_tail)
+            stretch = Stretch(piece.letters, piece.tones, piece.final_tone, is_tail, piece.capitals)
         spans.append(Span((*piece.positions[:-1], end), stretch))
     return pieces[0].positions[0], spans
 
 
-def _read_pieces(text: str) -> list[_Piece]:
-    pieces: list[_Piece] = []
+def _read_pieces(text: str, *, is_mixed: bool = False) -> list[Piece]:
+    pieces: list[Piece] = []
     for token in _TOKEN.finditer(text):
         start, end = token.span()
         if token.lastgroup == "word":
-            pieces.extend(_read_word(token.group(), start))
+            pieces.extend(_read_word(token.group(), start, is_mixed=is_mixed))
         elif token.lastgroup == "border":
             pieces.extend(border_pieces(text, start, end, is_first=not pieces))
         else:
@@ -143,7 +182,7 @@ def _read_pieces(text: str) -> list[_Piece]:
                 pieces[-1] = before._replace(positions=positions, final_tone=tone)
                 start += 1
             if start < end:
-                pieces.append(_Piece((start, end)))
+                pieces.append(Piece((start, end)))
     return pieces
 
 
@@ -168,21 +207,22 @@ def border_pieces(text: str, start: int, end: int, *, is_first: bool) -> list[Pi
     return [Piece((start, low), is_border=True), Piece((low, high)), last]
 
 
-def _read_word(word: str, start: int) -> list[_Piece]:
+def _read_word(word: str, start: int, *, is_mixed: bool) -> list[Piece]:
     """Read one run of letters; it is one piece unless some letters in it are not pinyin."""
     end = start + len(word)
     if word.isascii() and word.islower() and ":" not in word:
-        return [_Piece(tuple(range(start, end + 1)), word)]
+        return [Piece(tuple(range(start, end + 1)), word)]
     units = [match.span() for match in _LETTER.finditer(word)]
     bare: list[tuple[str, int] | None] = []
     for low, high in units:
         read = read_letter(word[low:high].rstrip(":"))
         bare.append(("v", 0) if word[high - 1] == ":" and read else read)
-    if any(word[low].isupper() for low, _ in units[1:]) and not _is_all_full(
+    has_capitals = any(word[low].isupper() for low, _ in units[1:]) and not _is_all_full(
         "".join(read[0] if read else "?" for read in bare)
-    ):
-        return [_Piece((start, end))]
-    pieces: list[_Piece] = []
+    )
+    if has_capitals and not (is_mixed and word.isascii()):
+        return [Piece((start, end))]
+    pieces: list[Piece] = []
     run: list[int] = []  # indices of neighbouring pinyin letters
     for index, read in enumerate([*bare, None]):
         if read is not None:
@@ -192,10 +232,14 @@ def _read_word(word: str, start: int) -> list[_Piece]:
             letters = "".join(found[0] for i in run if (found := bare[i]))
             tones = tuple(found[1] for i in run if (found := bare[i]))
             positions = (*(start + units[i][0] for i in run), start + units[run[-1]][1])
-            pieces.append(_Piece(positions, letters, tones if any(tones) else ()))
+            capitals = tuple(
+                place for place, i in enumerate(run) if has_capitals and word[units[i][0]].isupper()
+            )
+            kept_tones = tones if any(tones) else ()
+            pieces.append(Piece(positions, letters, kept_tones, capitals=capitals))
             run = []
         if index < len(bare):
-            pieces.append(_Piece((start + units[index][0], start + units[index][1])))
+            pieces.append(Piece((start + units[index][0], start + units[index][1])))
     return pieces
 
 
@@ -210,7 +254,7 @@ def _is_all_full(letters: str) -> bool:
     return reachable[-1]
 
 
-def _takes_digit(piece: _Piece) -> bool:
+def _takes_digit(piece: Piece) -> bool:
     """Tell whether a full syllable ends the piece, and none that ends there has a tone mark."""
     letters, tones = piece.letters, piece.tones
     if letters in INTERJECTIONS and not tones:
@@ -224,9 +268,9 @@ def _takes_digit(piece: _Piece) -> bool:
     return is_found
 
 
-def _give_borders(pieces: list[_Piece], text: str) -> list[_Piece]:
+def _give_borders(pieces: list[Piece], text: str) -> list[Piece]:
     """Return the pieces without borders, literals with the apostrophes and blanks they own."""
-    kept: list[_Piece] = []
+    kept: list[Piece] = []
     literal_start = -1  # where a literal that the next piece may continue starts
     for index, piece in enumerate(pieces):
         start, end = piece.positions[0], piece.positions[-1]
@@ -235,10 +279,10 @@ def _give_borders(pieces: list[_Piece], text: str) -> list[_Piece]:
             before_literal = index + 1 < len(pieces) and not pieces[index + 1].letters
             blank = text[start:end]
             if follows_literal and before_literal:
-                kept[-1] = _Piece((kept[-1].positions[0], end))
+                kept[-1] = Piece((kept[-1].positions[0], end))
             elif follows_literal:
                 quotes = max(blank.rfind(quote) for quote in _APOSTROPHES) + 1
-                kept[-1] = _Piece((kept[-1].positions[0], start + quotes))
+                kept[-1] = Piece((kept[-1].positions[0], start + quotes))
             elif before_literal:
                 quotes = min(
                     (i for i, char in enumerate(blank) if char in _APOSTROPHES), default=-1
@@ -247,8 +291,8 @@ def _give_borders(pieces: list[_Piece], text: str) -> list[_Piece]:
         elif piece.letters:
             kept.append(piece)
         elif kept and not kept[-1].letters:
-            kept[-1] = _Piece((kept[-1].positions[0], end))
+            kept[-1] = Piece((kept[-1].positions[0], end))
         else:
-            kept.append(_Piece((literal_start if literal_start >= 0 else start, end)))
+            kept.append(Piece((literal_start if literal_start >= 0 else start, end)))
             literal_start = -1
     return kept
