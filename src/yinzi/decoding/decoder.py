@@ -27,6 +27,7 @@ from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon, Segmenter
 from yinzi.pinyin import SYLLABLES, EdgeKind, GraphOptions, SyllableGraph
 from yinzi.pinyin.graph import GraphArrays
+from yinzi.pinyin.syllable_model import SyllableModel
 from yinzi.scoring import Scorer, context_ids
 from yinzi.text import is_hanzi, miu_spans
 
@@ -373,11 +374,12 @@ class Decoder:
         offset = int(words.offsets[line])
         position = offset + graph.n
         paths: list[PathEdges] = []
-        seen: set[tuple[int, int]] = set()
+        seen: set[tuple[int, ...]] = set()
         for place in np.flatnonzero(beam.back[position] >= 0).tolist():
             nodes = beam.path(position, place)
             path = path_of_nodes(graph, words, nodes, offset=offset, lexicon=self.lexicon)
-            edges = set(zip(path.start.tolist(), path.end.tolist(), strict=True))
+            columns = (path.start, path.end, path.syllable_lo)
+            edges = set(zip(*(column.tolist() for column in columns), strict=True))
             if not edges <= seen:
                 seen |= edges
                 paths.append(path)
@@ -451,6 +453,11 @@ class Decoder:
         margin = best[0] - np.maximum(best[1], best[2])
         is_whole: NDArray[np.bool_] = margin >= self.options.fusion.whole_margin
         return is_whole
+
+    @cached_property
+    def syllable_model(self) -> SyllableModel:
+        """Know which syllables follow one another, as the lexicon and its probabilities have it."""
+        return SyllableModel(*self.lexicon.syllable_pairs(self._unigrams))
 
     @cached_property
     def _best_below(self) -> NDArray[np.float32]:
