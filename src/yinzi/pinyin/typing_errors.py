@@ -47,18 +47,21 @@ class CorrectionOptions:
         model: how likely which slip is.
         rescue_logprob: added (≥ 0) to the penalty of a slip in letters that cannot be read in full
             syllables: something went wrong there, or the typist abbreviates.
+        real_word_logprob: added (≤ 0) in letters that can be read in full syllables: most of these
+            are meant, and the other weights of the search make it too sure of what it likes.
         max_logprob: no slip is likelier than this, natural log ≤ 0.
-        margin: corrections are kept that make the line, by syllable pairs and penalties, worse by
-            at most this, natural log ≥ 0.
+        margin: corrections are kept that make the line, by syllable pairs and the likelihood of the
+            slip, worse by at most this, natural log ≥ 0.
         max_edges: corrections kept in a stretch of up to 20 letters; longer ones have more in
             proportion.
         min_letters: shorter stretches are taken as they are.
     """
 
     model: ErrorModel = field(default_factory=ErrorModel)
-    rescue_logprob: float = 3.0
+    rescue_logprob: float = 2.0
+    real_word_logprob: float = -1.0
     max_logprob: float = -1.0
-    margin: float = 4.0
+    margin: float = 6.0
     max_edges: int = 16
     min_letters: int = 4
 
@@ -67,7 +70,7 @@ class CorrectionOptions:
             if option.name == "model":
                 continue
             value = getattr(self, option.name)
-            is_penalty = option.name == "max_logprob"
+            is_penalty = option.name in ("real_word_logprob", "max_logprob")
             if not math.isfinite(value) or (value > 0 if is_penalty else value < 0):
                 expected = "≤ 0" if is_penalty else "≥ 0"
                 raise ConfigError(
@@ -113,12 +116,11 @@ class TypingErrors:
         best, ahead, behind, is_full = _read_as_typed(
             n_letters, edges, self.syllables, options
         )
-        rescue = 0.0 if is_full else self.options.rescue_logprob
-        logprob = np.minimum(slips.logprob + np.float32(rescue), self.options.max_logprob)
-        total = ahead[slips.first, slips.syllable] + logprob + behind[slips.last, slips.syllable]
+        total = ahead[slips.first, slips.syllable] + slips.logprob
+        total += behind[slips.last, slips.syllable]
         pairs = _all_swaps_across(letters, edges)
         max_edges = math.ceil(self.options.max_edges * max(1.0, n_letters / 20))
-        swap = min(self.options.model.kind_logprob("swap") + rescue, self.options.max_logprob)
+        swap = self.options.model.kind_logprob("swap")
         pair_totals = [
             float(
                 ahead[first, one]
@@ -132,11 +134,14 @@ class TypingErrors:
         kept = np.flatnonzero(totals >= best - self.options.margin)
         if len(kept) > max_edges:
             kept = kept[np.argsort(-totals[kept], kind="stable")[:max_edges]]
+        own = self.options
+        shift = own.real_word_logprob if is_full else own.rescue_logprob
         chosen: dict[tuple[int, int, int], float] = {}
 
-        def add(first: int, last: int, syllable: int, value: float) -> None:
+        def add(first: int, last: int, syllable: int, slip_logprob: float) -> None:
             key = first, last, syllable
-            chosen[key] = max(value, chosen.get(key, -math.inf))
+            logprob = min(slip_logprob + shift, own.max_logprob)
+            chosen[key] = max(logprob, chosen.get(key, -math.inf))
 
         for index in kept.tolist():
             if index < len(total):
@@ -144,14 +149,14 @@ class TypingErrors:
                     int(slips.first[index]),
                     int(slips.last[index]),
                     int(slips.syllable[index]),
-                    float(logprob[index]),
+                    float(slips.logprob[index]),
                 )
             else:
                 first, middle, last, one, two = pairs[index - len(total)]
                 add(first, middle, one, swap)
-                add(middle, last, two, _FREE_LOGPROB)
-        for (first, last, syllable), value in chosen.items():
-            yield Proposal(first, last, syllable, syllable + 1, EdgeKind.TYPO, value, 0)
+                chosen[middle, last, two] = _FREE_LOGPROB
+        for (first, last, syllable), logprob in chosen.items():
+            yield Proposal(first, last, syllable, syllable + 1, EdgeKind.TYPO, logprob, 0)
 
 
 @dataclass(frozen=True)
@@ -270,7 +275,8 @@ def _read_as_typed(
         unit = model.unit(edge.syllable_lo, edge.syllable_hi)
         incoming[edge.last].append((edge.first, unit, edge.logprob))
         outgoing[edge.first].append((edge.last, unit, edge.logprob))
-        reached = penalties[edge.first] + edge.logprob
+        is_erhua = edge.kind is EdgeKind.INITIAL and edge.syllable_hi - edge.syllable_lo == 1
+        reached = penalties[edge.first] + (0.0 if is_erhua else edge.logprob)
         penalties[edge.last] = max(penalties[edge.last], reached)
     n_units = len(model.before)
     ahead = np.full((n_letters + 1, n_units), _UNREACHED, dtype=np.float32)
