@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yinzi.cli import loading
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, CorrectOption, FuzzyOption, NoEncoderOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -99,6 +99,17 @@ def evaluate(
         bool,
         typer.Option("--json", help="Print the whole report as JSON.", show_default=False),
     ] = False,
+    noise: Annotated[
+        str,
+        typer.Option(
+            "--noise",
+            metavar="KIND[:SEED]",
+            help="Spoil the input: `typing` (one slip a row), `accent` (zh as z, n as l, …).",
+            show_default=False,
+        ),
+    ] = "",
+    fuzzy: FuzzyOption = "",
+    correct: CorrectOption = True,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -108,12 +119,16 @@ def evaluate(
     Prints, with 95 % intervals, MIU accuracy (share of rows that are right as a whole among the
     first 1 and 5 candidates) and CA (share of hanzi right in the first candidate), then speed.
     """
-    from yinzi.evaluation import EvaluationOptions, InputForm, evaluate_files
+    from yinzi.evaluation import EvaluationOptions, InputForm, TypingNoise, evaluate_files
 
     options = EvaluationOptions(
-        input_form=InputForm(form.value), use_left_context=with_left_context, n_best=n_best
+        input_form=InputForm(form.value),
+        use_left_context=with_left_context,
+        n_best=n_best,
+        noise=TypingNoise.parse(noise) if noise else None,
     )
     converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    converter = loading.forgive(converter, fuzzy=fuzzy, correct=correct)
     if against is not None:
         _compare(
             converter, files, options, against, artifact=artifact, limit=limit, as_json=as_json
@@ -150,7 +165,8 @@ def _compare(
         options = replace(options, use_left_context=True)
         other = converter, replace(options, use_left_context=False)
     else:
-        other = loading.load_converter(artifact, no_encoder=True), options
+        plainer = loading.load_converter(artifact, no_encoder=True)
+        other = plainer.with_scheme(converter.scheme), options
     found = list(compare_files(files, (converter, options), other, limit=limit))
     if as_json:
         print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))

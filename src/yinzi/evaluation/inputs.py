@@ -7,9 +7,11 @@ or with only the first letter of some syllables. Each way is one `InputForm`.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from enum import Enum
 
 from yinzi.evaluation.rows import Row
+from yinzi.evaluation.typing_noise import TypingNoise
 
 __all__ = ["InputForm", "typed_input"]
 
@@ -25,17 +27,23 @@ class InputForm(str, Enum):
     MIXED = "mixed"  # `woyqu`: some syllables full, some by first letter, no borders
 
 
-def typed_input(row: Row, form: InputForm, *, seed: int = 0) -> str:
+def typed_input(
+    row: Row, form: InputForm, *, seed: int = 0, noise: TypingNoise | None = None
+) -> str:
     """Give the letters that type a row in one form.
 
     `MIXED` cuts each syllable with probability one half. What it cuts depends on the seed and on
-    the row's id and pinyin only, so neither the order nor the number of rows changes it.
+    the row's id and pinyin only, so neither the order nor the number of rows changes it. With
+    `noise`, the typist has an accent or makes a slip.
 
     Example:
         >>> row = Row("0", "中国人", "zhong guo ren")
         >>> [typed_input(row, form) for form in list(InputForm)[:3]]
         ['zhong guo ren', 'zhongguoren', 'zgr']
     """
+    if noise is not None:
+        spoken = replace(row, pinyin=" ".join(noise.accented(row)))
+        return noise.typed(row, typed_input(spoken, form, seed=seed))
     syllables = row.syllables
     if form is InputForm.SEGMENTED:
         return " ".join(syllables)

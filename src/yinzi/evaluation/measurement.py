@@ -16,6 +16,7 @@ from yinzi.evaluation.outcomes import score
 from yinzi.evaluation.reports import FilesReport, Latency, SetReport, SliceReport
 from yinzi.evaluation.rows import Row, read_rows
 from yinzi.evaluation.slices import POLYPHONES, slice_rows
+from yinzi.evaluation.typing_noise import TypingNoise
 
 __all__ = ["BatchConverter", "EvaluationOptions", "evaluate", "evaluate_files"]
 
@@ -45,6 +46,7 @@ class EvaluationOptions:
     latency_lines: int = 200  # lines timed one by one, spread over the set; 0: none
     n_resamples: int = 1000  # bootstrap resamples per interval
     seed: int = 0  # of the bootstrap and of `InputForm.MIXED`
+    noise: TypingNoise | None = None  # what is wrong with the input; None: nothing
     polyphones: frozenset[str] = POLYPHONES  # hanzi of the slice `polyphone:yes`
 
     def __post_init__(self) -> None:
@@ -83,7 +85,9 @@ def evaluate(
     options = options or EvaluationOptions()
     if not rows:
         raise EvaluationError("no rows to evaluate; expected at least one")
-    lines = [typed_input(row, options.input_form, seed=options.seed) for row in rows]
+    lines = [
+        typed_input(row, options.input_form, seed=options.seed, noise=options.noise) for row in rows
+    ]
     contexts = [row.left_context for row in rows] if options.use_left_context else None
     _convert(converter, lines[:1], contexts and contexts[:1], options.n_best)  # warm-up
 
