@@ -106,7 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("| --- |" + " ---: |" * (len(INPUTS) + 1))
     for engine, by_input in results.items():
         cells = [
-            " / ".join(f"{100 * sum(row[k] for row in by_input[name]) / len(rows):.1f}" for k in (0, 1))
+            " / ".join(
+                f"{100 * sum(row[k] for row in by_input[name]) / len(rows):.1f}" for k in (0, 1)
+            )
             for name in INPUTS
         ]
         false = "–"

@@ -11,7 +11,7 @@ import typer
 
 from yinzi.cli import loading
 from yinzi.cli.lines import decode_argument
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, CorrectOption, FuzzyOption, NoEncoderOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def explain(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object.", show_default=False)
     ] = False,
+    fuzzy: FuzzyOption = "",
+    correct: CorrectOption = True,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -54,6 +56,7 @@ def explain(
     text = decode_argument(pinyin, option="PINYIN")
     context = decode_argument(left_context, option="--left-context")
     converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    converter = loading.forgive(converter, fuzzy=fuzzy, correct=correct)
     explanation = converter.explain(text, left_context=context, n_best=n_best)
     if as_json:
         print(json.dumps(_to_dict(explanation), ensure_ascii=False))

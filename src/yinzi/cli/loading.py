@@ -54,7 +54,9 @@ def forgive(converter: Converter, *, fuzzy: str, correct: bool) -> Converter:
     from yinzi.pinyin.fuzzy import read_switches
 
     switches = read_switches(fuzzy)
-    return converter.forgiving(fuzzy=switches, corrects=correct) if switches or correct else converter
+    return (
+        converter.forgiving(fuzzy=switches, corrects=correct) if switches or correct else converter
+    )
 
 
 def load_converter(artifact: str, *, no_encoder: bool = False) -> Converter:

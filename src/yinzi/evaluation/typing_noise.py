@@ -125,9 +125,7 @@ def mistype(text: str, *, generator: random.Random) -> str:
     kind = generator.choice(("neighbour", "swap", "omission", "insertion", "double"))
     if kind == "swap":
         pairs = [
-            index
-            for index in places
-            if index + 1 in places and text[index] != text[index + 1]
+            index for index in places if index + 1 in places and text[index] != text[index + 1]
         ]
         if pairs:
             at = generator.choice(pairs)

@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from os.path import commonprefix
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -141,8 +140,8 @@ def _merged(low: int, high: int, switches: tuple[str, ...]) -> tuple[tuple[int, 
     if high - low == 1:
         single = _merged_syllables(low, rules)
         return tuple((one, one + 1, logprob) for one, logprob in sorted(single.items()))
-    prefix = commonprefix((SYLLABLES[low], SYLLABLES[high - 1]))
-    if not prefix or prefix_range(prefix) != (low, high):
+    prefix = _prefixes().get((low, high))
+    if prefix is None:
         return ()
     found = []
     for rule in rules:
@@ -152,6 +151,13 @@ def _merged(low: int, high: int, switches: tuple[str, ...]) -> tuple[tuple[int, 
             if bounds[0] < bounds[1]:
                 found.append((*bounds, rule.logprob))
     return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _prefixes() -> dict[tuple[int, int], str]:
+    """Return what the syllables of a range have in common, for all ranges that a prefix has."""
+    prefixes = {syllable[:length] for syllable in SYLLABLES for length in range(1, len(syllable))}
+    return {prefix_range(prefix): prefix for prefix in sorted(prefixes, key=len)}
 
 
 def _initial(prefix: str) -> str:

@@ -59,7 +59,7 @@ class CorrectionOptions:
 
     model: ErrorModel = field(default_factory=ErrorModel)
     rescue_logprob: float = 2.0
-    real_word_logprob: float = -1.0
+    real_word_logprob: float = -3.0
     max_logprob: float = -1.0
     margin: float = 6.0
     max_edges: int = 16
@@ -113,21 +113,14 @@ class TypingErrors:
         slips = _all_slips(letters, edges, self.options.model)
         if not len(slips.first):
             return
-        best, ahead, behind, is_full = _read_as_typed(
-            n_letters, edges, self.syllables, options
-        )
+        best, ahead, behind, is_full = _read_as_typed(n_letters, edges, self.syllables, options)
         total = ahead[slips.first, slips.syllable] + slips.logprob
         total += behind[slips.last, slips.syllable]
         pairs = _all_swaps_across(letters, edges)
         max_edges = math.ceil(self.options.max_edges * max(1.0, n_letters / 20))
         swap = self.options.model.kind_logprob("swap")
         pair_totals = [
-            float(
-                ahead[first, one]
-                + swap
-                + self.syllables.after[one, two]
-                + behind[last, two]
-            )
+            float(ahead[first, one] + swap + self.syllables.after[one, two] + behind[last, two])
             for first, _, last, one, two in pairs
         ]
         totals = np.concatenate((total, np.array(pair_totals, dtype=np.float32)))
@@ -246,9 +239,7 @@ def _all_swaps_across(
             for length in range(1, min(reach, len(letters) - border) + 1)
             if (syllable := full_syllable(letters[border - 1] + after[: length - 1])) >= 0
         ]
-        pairs += [
-            (start, border, end, one, two) for start, one in lows for end, two in highs
-        ]
+        pairs += [(start, border, end, one, two) for start, one in lows for end, two in highs]
     return pairs
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def syllables() -> SyllableModel:
     for phrase in KNOWN:
         ids = [syllable_id(syllable) for syllable in phrase.split()]
         first[ids[0]] += 100
-        for one, two in zip(ids, ids[1:], strict=False):
+        for one, two in pairwise(ids):
             pairs[one, two] += 100
     return SyllableModel(pairs, first)
 
