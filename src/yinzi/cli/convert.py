@@ -18,7 +18,14 @@ from yinzi.cli.lines import (
     decode_argument,
     read_batches,
 )
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
+from yinzi.cli.loading import (
+    ArtifactOption,
+    CorrectOption,
+    EnglishOption,
+    FuzzyOption,
+    NoEncoderOption,
+    SchemeOption,
+)
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -87,12 +94,9 @@ def convert(
     punctuation: Annotated[
         Punctuation, typer.Option("--punctuation", help="What becomes of ASCII marks among hanzi.")
     ] = Punctuation.AS_IS,
-    english: Annotated[
-        bool,
-        typer.Option(
-            "--english", help="Read English words among the pinyin, too.", show_default=False
-        ),
-    ] = False,
+    english: EnglishOption = False,
+    fuzzy: FuzzyOption = "",
+    correct: CorrectOption = True,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     batch_size: Annotated[
@@ -120,9 +124,11 @@ def convert(
     n_lines = 0
     for lines in batches:
         if converter is None:
-            loaded = loading.load_converter(artifact, no_encoder=no_encoder)
-            converter = loading.with_scheme(loaded, keys)
-            converter = _with_options(converter, script, punctuation, reads_english=english)
+            converter = loading.load_converter(artifact, no_encoder=no_encoder)
+            converter = loading.typed_as(
+                converter, keys, fuzzy=fuzzy, correct=correct, english=english
+            )
+            converter = _with_output(converter, script, punctuation)
         contexts = [left_context] * len(lines) if left_context else None
         answers = converter.convert_batch(lines, left_contexts=contexts, n_best=n_best)
         for line, candidates in zip(lines, answers, strict=True):
@@ -133,14 +139,8 @@ def convert(
         sys.stdout.flush()
 
 
-def _with_options(
-    converter: Converter, script: Script, punctuation: Punctuation, *, reads_english: bool
-) -> Converter:
+def _with_output(converter: Converter, script: Script, punctuation: Punctuation) -> Converter:
     """Return the converter with what differs from its defaults."""
-    if reads_english:
-        from yinzi.pinyin.english import with_english
-
-        converter = converter.with_scheme(with_english(converter.scheme))
     if script is not Script.SIMPLIFIED or punctuation is not Punctuation.AS_IS:
         from yinzi.converter import OutputForm
 

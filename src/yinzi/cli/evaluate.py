@@ -14,7 +14,14 @@ import typer
 
 from yinzi.cli import loading
 from yinzi.cli.evaluate_keys import measure_keys
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
+from yinzi.cli.loading import (
+    ArtifactOption,
+    CorrectOption,
+    EnglishOption,
+    FuzzyOption,
+    NoEncoderOption,
+    SchemeOption,
+)
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -124,6 +131,18 @@ def evaluate(
         typer.Option("--json", help="Print the whole report as JSON.", show_default=False),
     ] = False,
     scheme: SchemeOption = "pinyin",
+    noise: Annotated[
+        str,
+        typer.Option(
+            "--noise",
+            metavar="KIND[:SEED]",
+            help="Spoil the input: `typing` (one slip a row), `accent` (zh as z, n as l, …).",
+            show_default=False,
+        ),
+    ] = "",
+    fuzzy: FuzzyOption = "",
+    correct: CorrectOption = True,
+    english: EnglishOption = False,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -134,7 +153,7 @@ def evaluate(
     first 1 and 5 candidates) and CA (share of hanzi right in the first candidate), then speed.
     With --keys, what typing costs a user who makes no mistakes.
     """
-    from yinzi.evaluation import EvaluationOptions, InputForm, evaluate_files
+    from yinzi.evaluation import EvaluationOptions, InputForm, TypingNoise, evaluate_files
 
     if keys:
         if against is not None or slices:
@@ -154,14 +173,17 @@ def evaluate(
     if late:
         raise typer.BadParameter("--late is for --keys, give both")
     form = form or Form.SEGMENTED
+    keys_scheme = loading.find_scheme(scheme)
     options = EvaluationOptions(
         input_form=InputForm(form.value),
         use_left_context=with_left_context,
         n_best=n_best,
-        scheme=loading.find_scheme(scheme),
+        scheme=keys_scheme,
+        noise=TypingNoise.parse(noise) if noise else None,
     )
-    converter = loading.with_scheme(
-        loading.load_converter(artifact, no_encoder=no_encoder), options.scheme
+    converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    converter = loading.typed_as(
+        converter, keys_scheme, fuzzy=fuzzy, correct=correct, english=english
     )
     if against is not None:
         _compare(
@@ -199,8 +221,8 @@ def _compare(
         options = replace(options, use_left_context=True)
         other = converter, replace(options, use_left_context=False)
     else:
-        without = loading.load_converter(artifact, no_encoder=True)
-        other = loading.with_scheme(without, options.scheme), options
+        plainer = loading.load_converter(artifact, no_encoder=True)
+        other = plainer.with_scheme(converter.scheme), options
     found = list(compare_files(files, (converter, options), other, limit=limit))
     if as_json:
         print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))

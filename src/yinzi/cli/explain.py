@@ -11,7 +11,14 @@ import typer
 
 from yinzi.cli import loading
 from yinzi.cli.lines import decode_argument
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption, SchemeOption
+from yinzi.cli.loading import (
+    ArtifactOption,
+    CorrectOption,
+    EnglishOption,
+    FuzzyOption,
+    NoEncoderOption,
+    SchemeOption,
+)
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -43,6 +50,9 @@ def explain(
         bool, typer.Option("--json", help="Print one JSON object.", show_default=False)
     ] = False,
     scheme: SchemeOption = "pinyin",
+    fuzzy: FuzzyOption = "",
+    correct: CorrectOption = True,
+    english: EnglishOption = False,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -55,7 +65,8 @@ def explain(
     text = decode_argument(pinyin, option="PINYIN")
     context = decode_argument(left_context, option="--left-context")
     keys = loading.find_scheme(scheme)
-    converter = loading.with_scheme(loading.load_converter(artifact, no_encoder=no_encoder), keys)
+    converter = loading.load_converter(artifact, no_encoder=no_encoder)
+    converter = loading.typed_as(converter, keys, fuzzy=fuzzy, correct=correct, english=english)
     explanation = converter.explain(text, left_context=context, n_best=n_best)
     if as_json:
         print(json.dumps(_to_dict(explanation), ensure_ascii=False))

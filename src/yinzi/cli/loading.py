@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactOption",
+    "CorrectOption",
+    "EnglishOption",
+    "FuzzyOption",
     "NoEncoderOption",
     "SchemeOption",
     "find_scheme",
     "load_converter",
-    "with_scheme",
+    "typed_as",
 ]
 
 ArtifactOption = Annotated[
@@ -40,6 +43,27 @@ SchemeOption = Annotated[
 ]
 
 
+FuzzyOption = Annotated[
+    str,
+    typer.Option(
+        "--fuzzy",
+        metavar="LIST|PROFILE",
+        help="Sounds that are not told apart: `southern`, `sichuan`, `n-l,in-ing`, …",
+        show_default=False,
+    ),
+]
+CorrectOption = Annotated[
+    bool,
+    typer.Option(
+        "--correct/--no-correct", help="Read letters of full pinyin as if one were wrong, too."
+    ),
+]
+EnglishOption = Annotated[
+    bool,
+    typer.Option("--english", help="Read English words among the pinyin, too.", show_default=False),
+]
+
+
 def find_scheme(name: str) -> InputScheme:
     """Return the input scheme of a name or file.
 
@@ -51,11 +75,25 @@ def find_scheme(name: str) -> InputScheme:
     return get_scheme(name)
 
 
-def with_scheme(converter: Converter, scheme: InputScheme) -> Converter:
-    """Return a converter that reads keys by a scheme; the same one for full pinyin."""
-    from yinzi.pinyin import FULL_PINYIN
+def typed_as(
+    converter: Converter, scheme: InputScheme, *, fuzzy: str, correct: bool, english: bool
+) -> Converter:
+    """Return the converter with what `--scheme`, `--fuzzy`, `--correct` and `--english` ask for.
 
-    return converter if scheme is FULL_PINYIN else converter.with_scheme(scheme)
+    Errors are corrected in full pinyin alone: in other schemes, letters are not spelled.
+
+    Raises:
+        ConfigError: A switch or profile is unknown.
+    """
+    from yinzi.pinyin import FULL_PINYIN
+    from yinzi.pinyin.fuzzy import read_switches
+
+    if scheme is not FULL_PINYIN:
+        converter = converter.with_scheme(scheme)
+    switches, corrects = read_switches(fuzzy), correct and scheme is FULL_PINYIN
+    if not (switches or corrects or english):
+        return converter
+    return converter.forgiving(fuzzy=switches, corrects=corrects, english=english)
 
 
 def load_converter(artifact: str, *, no_encoder: bool = False) -> Converter:

@@ -35,7 +35,10 @@ from yinzi.pinyin import (
     SyllableGraph,
     parse_syllable,
 )
+from yinzi.pinyin.english import with_english
+from yinzi.pinyin.fuzzy import with_fuzzy
 from yinzi.pinyin.schemes import get_scheme
+from yinzi.pinyin.typing_errors import with_typing_errors
 from yinzi.scoring import Scorer
 from yinzi.scoring.encoder import Encoder
 from yinzi.text import miu_spans
@@ -147,6 +150,33 @@ class Converter:
         other = copy(self)
         other.output = output
         return other
+
+    def forgiving(
+        self, *, fuzzy: Sequence[str] = (), corrects: bool = True, english: bool = False
+    ) -> Converter:
+        """Return a converter that puts up with accents, typing errors and English words.
+
+        Both share the models.
+
+        >>> import yinzi
+        >>> yinzi.load().forgiving().convert("woyaomiajipiao")[0].text
+        '我要买机票'
+
+        Args:
+            fuzzy: sounds that the typist merges, of `yinzi.pinyin.fuzzy.FUZZY_SWITCHES`.
+            corrects: read letters as if one were wrong, too. Only for schemes in which letters are
+                pinyin, on a QWERTY keyboard.
+            english: read English words, capitals and numbers among the pinyin, too.
+
+        Raises:
+            ConfigError: a switch is unknown.
+        """
+        scheme = with_fuzzy(self.scheme, tuple(fuzzy))
+        if corrects:
+            scheme = with_typing_errors(scheme, self.decoder.syllable_model)
+        if english:
+            scheme = with_english(scheme)
+        return self.with_scheme(scheme)
 
     def convert(self, pinyin: str, *, left_context: str = "", n_best: int = 5) -> list[Candidate]:
         """Return the likeliest texts for a whole input, the best first.

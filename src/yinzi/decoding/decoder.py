@@ -27,6 +27,7 @@ from yinzi.language_model import LanguageModel
 from yinzi.lexicon import Lexicon, Segmenter
 from yinzi.pinyin import SYLLABLES, EdgeKind, GraphOptions, SyllableGraph
 from yinzi.pinyin.graph import GraphArrays
+from yinzi.pinyin.syllable_model import SyllableModel
 from yinzi.scoring import Scorer, context_ids
 from yinzi.text import is_hanzi, miu_spans
 
@@ -472,6 +473,11 @@ class Decoder:
         margin = best[0] - np.maximum(best[1], best[2])
         is_whole: NDArray[np.bool_] = margin >= self.options.fusion.whole_margin
         return is_whole
+
+    @cached_property
+    def syllable_model(self) -> SyllableModel:
+        """Know which syllables follow one another, as the lexicon and its probabilities have it."""
+        return SyllableModel(*self.lexicon.syllable_pairs(self._unigrams))
 
     @cached_property
     def _best_below(self) -> NDArray[np.float32]:

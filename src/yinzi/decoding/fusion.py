@@ -23,7 +23,7 @@ from yinzi.decoding.lattice import Lattice
 from yinzi.errors import ConfigError
 from yinzi.lexicon import Lexicon, ragged_arange
 from yinzi.lexicon.segmentation import MAX_WORD_LENGTH
-from yinzi.pinyin import SYLLABLES, SyllableGraph
+from yinzi.pinyin import SYLLABLES, EdgeKind, SyllableGraph
 from yinzi.pinyin.graph import GraphArrays
 from yinzi.scoring import PairTable, ScoredInputs, Scorer, ScorerInput
 
@@ -137,7 +137,7 @@ def settled_path(graph: SyllableGraph, is_whole: NDArray[np.bool_]) -> PathEdges
         return None
     inner = np.flatnonzero(~is_spanning)
     divided = spanning[np.searchsorted(starts, arrays.start[inner], side="right") - 1]
-    is_full = arrays.syllable_hi[divided] - arrays.syllable_lo[divided] == 1
+    is_full = arrays.kind[divided] == EdgeKind.FULL  # not a typing error that joins two syllables
     if not (is_full & is_whole[arrays.syllable_lo[divided]]).all():
         return None
     return _edges(graph, spanning)

@@ -10,6 +10,7 @@ from yinzi.evaluation.measurement import EvaluationOptions, evaluate, evaluate_f
 from yinzi.evaluation.pairs import PairedSlice, compare_files
 from yinzi.evaluation.reports import FilesReport, SetReport
 from yinzi.evaluation.rows import Row, read_rows
+from yinzi.evaluation.typing_noise import TypingNoise
 
 __all__ = [
     "EvaluationError",
@@ -22,6 +23,7 @@ __all__ = [
     "PairedSlice",
     "Row",
     "SetReport",
+    "TypingNoise",
     "compare_files",
     "compare_outcomes",
     "evaluate",

@@ -7,11 +7,13 @@ or with only the first letter of some syllables. Each way is one `InputForm`.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from enum import Enum
 
 from yinzi.errors import YinziError
 from yinzi.evaluation.errors import EvaluationError
 from yinzi.evaluation.rows import Row
+from yinzi.evaluation.typing_noise import TypingNoise
 from yinzi.pinyin import FULL_PINYIN, InputScheme, parse_syllable
 
 __all__ = ["InputForm", "typed_input", "typed_syllables"]
@@ -29,14 +31,20 @@ class InputForm(str, Enum):
 
 
 def typed_input(
-    row: Row, form: InputForm, *, seed: int = 0, scheme: InputScheme = FULL_PINYIN
+    row: Row,
+    form: InputForm,
+    *,
+    seed: int = 0,
+    scheme: InputScheme = FULL_PINYIN,
+    noise: TypingNoise | None = None,
 ) -> str:
     """Give the letters, or the keys of another scheme, that type a row in one form.
 
     In other schemes the r of 那儿 na r is typed as er.
 
     `MIXED` cuts each syllable with probability one half. What it cuts depends on the seed and on
-    the row's id and pinyin only, so neither the order nor the number of rows changes it.
+    the row's id and pinyin only, so neither the order nor the number of rows changes it. With
+    `noise`, the typist has an accent or makes a slip.
 
     Example:
         >>> row = Row("0", "中国人", "zhong guo ren")
@@ -46,6 +54,9 @@ def typed_input(
     Raises:
         EvaluationError: the scheme cannot type a syllable of the row.
     """
+    if noise is not None:
+        spoken = replace(row, pinyin=" ".join(noise.accented(row)))
+        return noise.typed(row, typed_input(spoken, form, seed=seed, scheme=scheme))
     border = " " if form is InputForm.SEGMENTED else ""
     return border.join(typed_syllables(row, form, seed=seed, scheme=scheme))
 

@@ -16,6 +16,7 @@ from yinzi.evaluation.outcomes import score
 from yinzi.evaluation.reports import FilesReport, Latency, SetReport, SliceReport
 from yinzi.evaluation.rows import Row, read_rows
 from yinzi.evaluation.slices import POLYPHONES, slice_rows
+from yinzi.evaluation.typing_noise import TypingNoise
 from yinzi.pinyin import FULL_PINYIN, InputScheme
 
 __all__ = ["BatchConverter", "EvaluationOptions", "evaluate", "evaluate_files"]
@@ -46,6 +47,7 @@ class EvaluationOptions:
     latency_lines: int = 200  # lines timed one by one, spread over the set; 0: none
     n_resamples: int = 1000  # bootstrap resamples per interval
     seed: int = 0  # of the bootstrap and of `InputForm.MIXED`
+    noise: TypingNoise | None = None  # what is wrong with the input; None: nothing
     polyphones: frozenset[str] = POLYPHONES  # hanzi of the slice `polyphone:yes`
     scheme: InputScheme = FULL_PINYIN  # keys that rows are typed with; the converter needs the same
 
@@ -86,7 +88,13 @@ def evaluate(
     if not rows:
         raise EvaluationError("no rows to evaluate; expected at least one")
     lines = [
-        typed_input(row, options.input_form, seed=options.seed, scheme=options.scheme)
+        typed_input(
+            row,
+            options.input_form,
+            seed=options.seed,
+            scheme=options.scheme,
+            noise=options.noise,
+        )
         for row in rows
     ]
     contexts = [row.left_context for row in rows] if options.use_left_context else None

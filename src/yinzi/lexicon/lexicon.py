@@ -170,6 +170,39 @@ class Lexicon:
             np.maximum.at(best, parents[int(first) - 1 : int(last) - 1], best[level])
         return best
 
+    def syllable_pairs(
+        self, logprobs: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how often syllables follow one another in text of words drawn independently.
+
+        Args:
+            logprobs: float32 [n_words or more], natural log.
+
+        Returns:
+            float64 [n_syllables, n_syllables], of the second after the first, for each word drawn;
+            float64 [n_syllables], of words that start with the syllable.
+        """
+        n_syllables = len(SYLLABLES)
+        own = np.zeros(self.n_nodes)
+        filled = np.flatnonzero(np.diff(self.node_entry))
+        values = np.exp(logprobs[self.entry_word] + self.entry_logprob, dtype=np.float64)
+        own[filled] = np.add.reduceat(values, self.node_entry[filled])
+        mass = own.copy()  # of the words at a node and below it
+        parents = (self._child_keys // _SYLLABLE_SPAN).astype(np.int64)  # of nodes 1, 2, …
+        ends = np.cumsum(self._level_nodes)
+        for first, last in zip(ends[-2::-1], ends[:0:-1], strict=True):  # from the deepest level
+            level = slice(int(first) - 1, int(last) - 1)
+            mass += np.bincount(parents[level], mass[1:][level], minlength=self.n_nodes)
+        syllables = np.concatenate(([0], self._child_keys % _SYLLABLE_SPAN)).astype(np.int64)
+        inner = np.flatnonzero(parents > 0)
+        keys = syllables[parents[inner]] * n_syllables + syllables[inner + 1]
+        pairs = np.bincount(keys, mass[inner + 1], minlength=n_syllables**2)
+        starts = np.flatnonzero(parents == 0) + 1
+        first_of_word = np.bincount(syllables[starts], mass[starts], minlength=n_syllables)
+        last_of_word = np.bincount(syllables[1:], own[1:], minlength=n_syllables)
+        between = np.outer(last_of_word, first_of_word) / max(values.sum(), 1e-30)
+        return pairs.reshape(n_syllables, n_syllables) + between, first_of_word
+
     def lengths(self, word_ids: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return how many hanzi each word has."""
         return np.searchsorted(self._level_first_word, word_ids, side="right")

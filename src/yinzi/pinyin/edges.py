@@ -28,6 +28,8 @@ class EdgeKind(IntEnum):
     INITIAL = 1
     INCOMPLETE = 2
     LITERAL = 3
+    FUZZY = 4
+    TYPO = 5
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class GraphOptions:
             `tail_logprob`. The typist abbreviates there, so the ha of `ldlha` may well be two
             syllables. (Development sets typed in initials: 4 % of the lines lose an edge that they
             need at 3, 0.1 % at 9.)
+        typo_cost: what a typing error counts at most when paths are compared with the slack: which
+            errors are worth a look has been decided before. (A fuzzy syllable counts as much as the
+            letters do as they are spelled.)
 
     Raises:
         ConfigError: a value has the wrong sign or is not finite.
@@ -60,6 +65,7 @@ class GraphOptions:
     literal_logprob: float = -30.0
     slack: float = 3.0
     abbreviated_slack: float = 9.0
+    typo_cost: float = -2.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -210,7 +210,7 @@ def with_english(scheme: InputScheme, options: EnglishOptions | None = None) -> 
     """
     read = read_mixed_spans if scheme.read is read_spans else scheme.read
     source = MixedEdges(scheme.sources, options or EnglishOptions())
-    return InputScheme(f"{scheme.name}+english", (source,), read)
+    return replace(scheme, name=f"{scheme.name}+english", sources=(source,), read=read)
 
 
 MIXED_PINYIN = with_english(FULL_PINYIN)

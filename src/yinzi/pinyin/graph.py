@@ -196,9 +196,16 @@ def _group(pairs: Iterable[tuple[int, Edge]]) -> dict[int, tuple[Edge, ...]]:
 def _solve(
     stretch: Stretch, options: GraphOptions, sources: tuple[EdgeSource, ...]
 ) -> tuple[Proposal, ...]:
-    """Return the edges of one stretch on paths within the slack, sorted as in the graph."""
+    """Return the edges of one stretch on paths within the slack, sorted as in the graph.
+
+    What stays of the letters as typed does not depend on typing errors. Those, and what is needed
+    beside them, are added in a second round.
+    """
     n_letters = len(stretch.letters)
     proposals = [edge for source in sources for edge in source(stretch, options)]
+    errors = [edge for edge in proposals if edge.kind is EdgeKind.TYPO]
+    if errors:
+        proposals = [edge for edge in proposals if edge.kind is not EdgeKind.TYPO]
     singles = {edge.first for edge in proposals if edge.last == edge.first + 1}
     for first in range(n_letters):
         if first not in singles:  # so that every letter can be passed one way or another
@@ -208,26 +215,52 @@ def _solve(
 
     logprobs = [edge.logprob for edge in proposals]
     is_abbreviated = _best_from_start(proposals, logprobs, n_letters)[-1] < options.tail_logprob
-    costs = [  # what counts for pruning, see GraphOptions.slack
-        logprob + options.initial_logprob
-        if edge.kind is EdgeKind.INITIAL and edge.last - edge.first == 2
-        else logprob
-        for edge, logprob in zip(proposals, logprobs, strict=True)
-    ]
+    costs = _pruning_costs(proposals, options)
+    slack = options.abbreviated_slack if is_abbreviated else options.slack
+    kept = set(_within(proposals, costs, n_letters, slack))
+    if errors:
+        proposals = sorted((*proposals, *errors), key=lambda edge: edge.first)
+        costs = _pruning_costs(proposals, options)
+        kept.update(_within(proposals, costs, n_letters, options.slack))
+    return tuple(
+        sorted(kept, key=lambda edge: (edge.last, edge.first, edge.syllable_lo, edge.kind))
+    )
+
+
+def _pruning_costs(proposals: list[Proposal], options: GraphOptions) -> list[float]:
+    """Return what counts for pruning, see `GraphOptions.slack`."""
+    spelled: dict[tuple[int, int], float] = {}  # the cheapest reading as typed of some letters
+    if any(edge.kind is EdgeKind.FUZZY for edge in proposals):
+        for edge in proposals:
+            if edge.kind not in (EdgeKind.FUZZY, EdgeKind.TYPO):
+                span = edge.first, edge.last
+                spelled[span] = max(edge.logprob, spelled.get(span, _UNREACHED))
+    costs = []
+    for edge in proposals:
+        cost = edge.logprob
+        if edge.kind is EdgeKind.INITIAL and edge.last - edge.first == 2:
+            cost += options.initial_logprob
+        elif edge.kind is EdgeKind.FUZZY:
+            cost = max(cost, spelled.get((edge.first, edge.last), cost))
+        elif edge.kind is EdgeKind.TYPO:
+            cost = max(cost, options.typo_cost)
+        costs.append(cost)
+    return costs
+
+
+def _within(
+    proposals: list[Proposal], costs: list[float], n_letters: int, slack: float
+) -> Iterator[Proposal]:
+    """Yield the edges on paths that cost at most the slack more than the best one."""
     forward = _best_from_start(proposals, costs, n_letters)
     backward = [_UNREACHED] * n_letters + [0.0]
     for edge, cost in zip(reversed(proposals), reversed(costs), strict=True):
         rest = cost + backward[edge.last]
         backward[edge.first] = max(backward[edge.first], rest)
-    slack = options.abbreviated_slack if is_abbreviated else options.slack
     worst = forward[-1] - slack - _ROUNDING
-    kept = [
-        edge
-        for edge, cost in zip(proposals, costs, strict=True)
-        if forward[edge.first] + cost + backward[edge.last] >= worst
-    ]
-    kept.sort(key=lambda edge: (edge.last, edge.first, edge.syllable_lo, edge.kind))
-    return tuple(kept)
+    for edge, cost in zip(proposals, costs, strict=True):
+        if forward[edge.first] + cost + backward[edge.last] >= worst:
+            yield edge
 
 
 def _best_from_start(proposals: list[Proposal], costs: list[float], n_letters: int) -> list[float]:

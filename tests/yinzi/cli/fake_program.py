@@ -55,6 +55,11 @@ class FakeConverter:
         """Put the name of the scheme before every text."""
         return _FakeWithScheme(scheme.name)
 
+    def forgiving(
+        self, *, fuzzy: Sequence[str] = (), corrects: bool = True, english: bool = False
+    ) -> FakeConverter:
+        return self
+
     def annotate(self, text: str) -> list[tuple[str, SimpleNamespace | None]]:
         """Read every hanzi as hao3."""
         return [(char, FAKE_SYLLABLE if "\u4e00" <= char <= "\u9fff" else None) for char in text]
