@@ -270,7 +270,7 @@ class UserLexicon:
 
     def _store(self, connection: sqlite3.Connection, learned: Sequence[LearnedWord]) -> None:
         generation = next_value(connection, "generation")
-            clock = counter_value(connection, "clock")
+        clock = counter_value(connection, "clock")
         before = clock
         steps: list[list[Any]] = []
         for word in learned:
