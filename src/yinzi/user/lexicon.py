@@ -320,7 +320,7 @@ class UserLexicon:
             number, steps = entry
             generation = next_value(connection, "generation")
             # A word that came twice has two steps: the later one is taken back first.
-            for table, *key, old in reversed(json.loads(steps)):
+            for table, *key, learned_at, old in reversed(json.loads(steps)):
                 take_back(
                     connection,
                     table,
