@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yinzi.converter import Converter
+    from yinzi.user import UserLexicon
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
 def load(
-    artifact: str | Path = "base", *, verify: bool = True, uses_encoder: bool = True
+    artifact: str | Path = "base",
+    *,
+    verify: bool = True,
+    uses_encoder: bool = True,
+    user: UserLexicon | str | Path | None = None,
 ) -> Converter:
     """Load a converter; see `yinzi.converter.load`. Nothing heavy is imported before."""
     from yinzi.converter import load as load_converter
 
-    return load_converter(artifact, verify=verify, uses_encoder=uses_encoder)
+    return load_converter(artifact, verify=verify, uses_encoder=uses_encoder, user=user)

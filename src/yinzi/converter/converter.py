@@ -37,6 +37,8 @@ from yinzi.pinyin import (
 from yinzi.scoring import Scorer
 from yinzi.scoring.encoder import Encoder
 from yinzi.text import miu_spans
+from yinzi.user import UserLexicon
+from yinzi.user.learner import Learner
 
 __all__ = ["Converter", "Explanation", "load"]
 
@@ -72,6 +74,7 @@ class Converter:
         artifact: where the models come from.
         decoder: lattice and search.
         scheme: what typed keys mean.
+        learner: stores what a user commits, None without a user lexicon; see `with_user`.
 
     >>> import yinzi
     >>> converter = yinzi.load()
@@ -90,6 +93,7 @@ class Converter:
     ) -> None:
         self.artifact = artifact
         self.scheme = scheme
+        self.learner: Learner | None = None
         try:
             lexicon = Lexicon(artifact.arrays("lexicon"))
         except LexiconError as error:
@@ -128,6 +132,32 @@ class Converter:
         other = copy(self)
         other.scheme = scheme
         return other
+
+    def with_user(self, user: UserLexicon) -> Converter:
+        """Return a converter that also knows a user's words and choices; both share the models.
+
+        It follows the user lexicon as it changes, be it changed by this process or another.
+        """
+        other = copy(self)
+        other.decoder = self.decoder.with_user(user)
+        other.learner = Learner(user, other.cut)
+        return other
+
+    def cut(self, text: str) -> list[str]:
+        """Return the words of a run of hanzi, as the language model counts them.
+
+        >>> import yinzi
+        >>> yinzi.load().cut("我要买机票")
+        ['我', '要', '买', '机票']
+        """
+        lexicon = self.decoder.lexicon
+        words: list[str] = []
+        position = 0
+        for word in self.decoder.segmenter.segment_run(text).tolist():
+            found = text[position] if word == lexicon.n_words else lexicon.text(word)
+            words.append(found)
+            position += len(found)
+        return words
 
     def convert(self, pinyin: str, *, left_context: str = "", n_best: int = 5) -> list[Candidate]:
         """Return the likeliest texts for a whole input, the best first.
@@ -281,7 +311,11 @@ class Converter:
 
 
 def load(
-    artifact: str | Path = "base", *, verify: bool = True, uses_encoder: bool = True
+    artifact: str | Path = "base",
+    *,
+    verify: bool = True,
+    uses_encoder: bool = True,
+    user: UserLexicon | str | Path | None = None,
 ) -> Converter:
     """Load an artifact by name or folder.
 
@@ -290,11 +324,16 @@ def load(
         verify: compare every file with the checksum in the manifest.
         uses_encoder: use the artifact's neural model, if it has one; without, the language model
             alone decides, and onnxruntime is not needed.
+        user: a user lexicon, or its file; none if not given.
 
     Raises:
         ArtifactError: it is missing, damaged, edited, or of a later format.
+        UserLexiconError: the user lexicon cannot be opened.
     """
-    return Converter(Artifact.open(artifact, verify=verify), uses_encoder=uses_encoder)
+    converter = Converter(Artifact.open(artifact, verify=verify), uses_encoder=uses_encoder)
+    if user is None:
+        return converter
+    return converter.with_user(user if isinstance(user, UserLexicon) else UserLexicon(user))
 
 
 def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:

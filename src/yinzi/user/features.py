@@ -37,6 +37,7 @@ class WordFeatures:
         word: int32, id that the language model scores.
         after: int32 [n_words, 2], the two ids that are the context behind it.
         inner_logprob: float32, natural log of what follows the first part of a short cut.
+        logprob: float32, natural log of the word with no context, as the language model sees it.
         n_parts: int8, words it is a short cut over, 1 for an entry.
     """
 
@@ -47,6 +48,7 @@ class WordFeatures:
     word: NDArray[np.int32]
     after: NDArray[np.int32]
     inner_logprob: NDArray[np.float32]
+    logprob: NDArray[np.float32]
     n_parts: NDArray[np.int8]
 
     def joined(self, later: WordFeatures) -> WordFeatures:
@@ -95,7 +97,8 @@ def word_features(
     word[known] = lexicon.entry_word[entry[known]]
     after[known, 0], after[known, 1] = PREVIOUS, word[known]
     inner[known], n_parts[known] = 0, 1
-    return WordFeatures(syllables, lengths, entry, node, word, after, inner, n_parts)
+    logprob = language_model.unigram_logprobs[word] + inner
+    return WordFeatures(syllables, lengths, entry, node, word, after, inner, logprob, n_parts)
 
 
 def _id(syllable: str) -> int:

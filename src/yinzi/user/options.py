@@ -23,8 +23,10 @@ class UserOptions:
         commit_logprob: natural log, what one commit can lift a word by at most, above 0; two
             commits twice as much, and so on.
         max_logprob: natural log, what any use can lift a word by at most, above 0.
-        neutral_logprob: natural log that a neural model is taken to give a hanzi of a user's word
-            that it does not know as read so.
+        known_logprob: natural log; a word that was added, imported or put together counts as at
+            least so likely before its use is counted, like a rare word of the lexicon.
+        neutral_logprob: natural log that a neural model is taken to give each hanzi of a word that
+            the lexicon does not have, at least.
         max_words: user's words kept between two positions for abbreviated input, at least 1.
     """
 
@@ -34,6 +36,7 @@ class UserOptions:
     choice_prior: float = 10.0
     commit_logprob: float = 1.0
     max_logprob: float = 8.0
+    known_logprob: float = -14.0
     neutral_logprob: float = -6.0
     max_words: int = 16
 
@@ -42,7 +45,7 @@ class UserOptions:
             value = getattr(self, option.name)
             if option.name == "choice_share":
                 is_legal, expected = value >= 0, "at least 0"
-            elif option.name == "neutral_logprob":
+            elif option.name in ("known_logprob", "neutral_logprob"):
                 is_legal, expected = value <= 0, "at most 0"
             elif option.name == "max_words":
                 is_legal, expected = value >= 1, "at least 1"

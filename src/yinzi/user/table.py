@@ -47,6 +47,8 @@ class UserTable:
         features: what the words are to lexicon and language model.
         weight: float32, commits that each word counts for now; 0 for one that is not offered.
         is_given: bool, added or imported: one commit more or less is not what it stands on.
+        is_new: bool, put together from parts.
+        forgotten: texts and readings that must not be offered.
         forgotten_entries: int64, rising, lexicon entries that must not be offered.
         choice_keys: int64 [n_choices], rising, see `_choice_key`.
         choice_logprob: float32 [n_choices], natural log of the user's share of the word after the
@@ -62,6 +64,8 @@ class UserTable:
     features: WordFeatures
     weight: NDArray[np.float32]
     is_given: NDArray[np.bool_]
+    is_new: NDArray[np.bool_]
+    forgotten: frozenset[tuple[str, tuple[str, ...]]]
     forgotten_entries: NDArray[np.int64]
     choice_keys: NDArray[np.int64]
     choice_logprob: NDArray[np.float32]
@@ -88,6 +92,8 @@ class UserTable:
         """float32, natural log, what each word can be lifted by at most."""
         most = np.minimum(self.weight * self.options.commit_logprob, self.options.max_logprob)
         most[self.is_given & (self.weight > 0)] = self.options.max_logprob
+        missing = np.maximum(self.options.known_logprob - self.features.logprob, 0)
+        most += np.where((self.is_given | self.is_new) & (self.weight > 0), missing, 0)
         return most.astype(np.float32)
 
     def added_logprob(
@@ -150,8 +156,8 @@ class UserTableSource:
         self._rows: dict[tuple[str, tuple[str, ...]], int] = {}
         self._texts: list[str] = []
         self._readings: list[tuple[str, ...]] = []
-        # Weight, last use, is_given, is_forgotten of each word.
-        self._state = np.zeros((0, 4), dtype=np.float64)
+        # Weight, last use, is_given, is_new, is_forgotten of each word.
+        self._state = np.zeros((0, 5), dtype=np.float64)
         self._features: WordFeatures | None = None
         self._tries: tuple[UserTrie, ...] = ()
         self._n_in_tries = 0
@@ -198,11 +204,17 @@ class UserTableSource:
         self._state = _grown(self._state, len(self._texts))
         self._state[rows] = np.array(
             [
-                (word.weight, word.last_use, word.source in _GIVEN, word.is_forgotten)
+                (
+                    word.weight,
+                    word.last_use,
+                    word.source in _GIVEN,
+                    word.source is WordSource.LEARNED,
+                    word.is_forgotten,
+                )
                 for word in changes.words
             ],
             dtype=np.float64,
-        ).reshape(-1, 4)
+        ).reshape(-1, 5)
         if len(self._texts) > n_before:
             new = word_features(self._texts[n_before:], self._readings[n_before:], *self._models)
             self._features = new if self._features is None else self._features.joined(new)
@@ -248,7 +260,7 @@ class UserTableSource:
     def _picture(self, clock: int) -> UserTable:
         assert self._features is not None
         weight, last_use = self._state[:, 0], self._state[:, 1]
-        is_given, is_forgotten = self._state[:, 2] > 0, self._state[:, 3] > 0
+        is_given, is_new, is_forgotten = (self._state[:, column] > 0 for column in (2, 3, 4))
         faded = _faded(weight, last_use, clock)
         # What was given does not fade; what was learned of it besides does.
         faded[is_given] = np.maximum(faded, np.minimum(weight, 1.0))[is_given]
@@ -264,6 +276,11 @@ class UserTableSource:
             features=self._features,
             weight=faded.astype(np.float32),
             is_given=is_given,
+            is_new=is_new,
+            forgotten=frozenset(
+                (self._texts[row], self._readings[row])
+                for row in np.flatnonzero(is_forgotten).tolist()
+            ),
             forgotten_entries=np.sort(entries[entries >= 0]),
             choice_keys=keys,
             choice_logprob=logprob,
