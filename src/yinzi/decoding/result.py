@@ -69,8 +69,8 @@ class Decoding:
         """Return the likeliest texts of a line, the best first; none for an empty line.
 
         At most `beam_width` are known. All are different: a text that can be cut into words in
-        several ways counts once, with the best. Equal scores keep the order of the beam. A forgotten
-        word is no text for a whole line, be it put together of single hanzi.
+        several ways counts once, with the best. Equal scores keep the order of the beam. A
+        forgotten word is no text for a whole line, be it put together of single hanzi.
         """
         graph = self.graphs[line]
         position = int(self.lattice.offsets[line]) + graph.n

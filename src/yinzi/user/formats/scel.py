@@ -1,11 +1,12 @@
 """Read cell dictionaries of Sogou (.scel).
 
-The format is not published; this is what programs that read it agree on. Numbers are little-endian,
-text is UTF-16LE. Byte 0: mark. 0x120: number of groups; 0x124: number of words. 0x1540: number of
-syllables, then for each its number, its length in bytes, its letters. Behind them the groups: number
-of words, bytes of the reading, numbers of its syllables; then for each word its length in bytes, the
-word, the length of an extension and the extension, whose first number is a rank. Numbers of
-syllables past the table stand for letters. What follows the last group are deleted words.
+The format is not published; this is what programs that read it agree on. Numbers are
+little-endian, text is UTF-16LE. Byte 0: mark. 0x120: number of groups; 0x124: number of words.
+0x1540: number of syllables, then for each its number, its length in bytes, its letters. Behind
+them the groups: number of words, bytes of the reading, numbers of its syllables; then for each word
+its length in bytes, the word, the length of an extension and the extension, whose first number is a
+rank. Numbers of syllables past the table stand for letters. What follows the last group are deleted
+words.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def parse_scel(data: bytes, name: str) -> Iterator[ImportedWord]:
             yield ImportedWord(text, toneless(" ".join(reading)), None, f"byte {start}")
     if n_read != n_words:
         raise UserLexiconError(
-            f"{name!r}: {n_read} words up to byte {reader.at}, the file says that it has {n_words}; "
-            "it is damaged, get it again"
+            f"{name!r}: {n_read} words up to byte {reader.at}, the file says that it has "
+            f"{n_words}; it is damaged, get it again"
         )
 
 
