@@ -17,7 +17,7 @@ from yinzi.cli.lines import (
     decode_argument,
     read_batches,
 )
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption, UserFileOption, UserOption
 from yinzi.cli.running import DebugOption
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def convert(
             "--left-context", help="Text that stands before each line.", show_default=False
         ),
     ] = "",
+    user: UserOption = False,
+    user_file: UserFileOption = None,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     batch_size: Annotated[
@@ -82,7 +84,9 @@ def convert(
     converter = None
     n_lines = 0
     for lines in batches:
-        converter = converter or loading.load_converter(artifact, no_encoder=no_encoder)
+        if converter is None:
+            converter = loading.load_converter(artifact, no_encoder=no_encoder)
+            converter = loading.with_user_lexicon(converter, user=user, user_file=user_file)
         contexts = [left_context] * len(lines) if left_context else None
         answers = converter.convert_batch(lines, left_contexts=contexts, n_best=n_best)
         for line, candidates in zip(lines, answers, strict=True):
