@@ -1,14 +1,16 @@
 """Measure what learning is worth: type a text in order, and learn the right text after each input.
 
     python -m benchmarks.learning_replay dev/domains.tsv --domain game --domain law --rows 200
+    python -m benchmarks.learning_replay novel.txt --rows 300 --rename 叶成华=沐璟珩
     python -m benchmarks.learning_replay novel.txt --rows 300 --after lecture.txt
 
 Each input is converted with a user lexicon that has seen what was typed before, and without one.
 A right text among the first five is picked as one part; any other is put together word by word.
 With `--after` the lexicon first learns another text in the same way and then learns nothing: the
-wrong user. TSV files are evaluation sets; other files are text, read by the converter's annotation.
-Prints rows, the share that is right at once without and with learning, and how many got better and
-worse.
+wrong user. Texts that the models were trained on flatter both sides; `--rename` puts names into
+them that no model has seen. TSV files are evaluation sets; other files are text, read by the
+converter's annotation. Prints rows, the share that is right at once without and with learning, and
+how many got better and worse.
 """
 
 from __future__ import annotations
@@ -70,10 +72,15 @@ class ReplayReport:
         )
 
 
-def read_text_rows(path: Path, converter: Converter) -> list[Row]:
+def read_text_rows(
+    path: Path, converter: Converter, renamed: Sequence[tuple[str, str]] = ()
+) -> list[Row]:
     """Return the runs of 2 to 24 hanzi of a text in order, with the reading of the converter."""
     rows: list[Row] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+    text = path.read_text(encoding="utf-8")
+    for old, new in renamed:
+        text = text.replace(old, new)
+    for number, line in enumerate(text.splitlines()):
         pairs = converter.annotate(line)
         for start, end in miu_spans(line):
             syllables = [syllable for _, syllable in pairs[start:end]]
@@ -151,6 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--skip", type=int, default=0, help="rows left out at the start")
     parser.add_argument("--after", type=Path, help="text of another user to learn first")
     parser.add_argument("--after-domain", default="", help="part of that set")
+    parser.add_argument(
+        "--rename", action="append", default=[], help="OLD=NEW: a name that no model has seen"
+    )
     parser.add_argument("--form", type=InputForm, default=InputForm.SEGMENTED)
     parser.add_argument("--no-encoder", action="store_true")
     parser.add_argument("--option", action="append", default=[], help="NAME=VALUE of UserOptions")
@@ -161,8 +171,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     user_options = UserOptions(**{name: float(value) for name, value in changed.items()})
     converter.decoder.options = replace(converter.decoder.options, user=user_options)
 
+    renamed: list[tuple[str, str]] = [
+        (old, new) for old, _, new in (pair.partition("=") for pair in options.rename)
+    ]
+
     def rows_of(path: Path, domain: str) -> list[Row]:
-        rows = read_rows(path) if path.suffix == ".tsv" else read_text_rows(path, converter)
+        rows = (
+            read_rows(path) if path.suffix == ".tsv" else read_text_rows(path, converter, renamed)
+        )
         rows = [row for row in rows if not domain or row.domain == domain]
         return rows[options.skip : options.skip + options.rows]
 

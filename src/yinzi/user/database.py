@@ -60,8 +60,8 @@ class Database:
         self._lock = RLock()
         if is_read_only and not path.is_file():
             raise UserLexiconError(
-                f"no user lexicon {str(path)!r}: it cannot be made in read-only mode; "
-                "open it for writing once, or give another path"
+                f"no user lexicon {str(path)!r}: it is made when the first word is added or "
+                "learned (`yinzi user add`); or give another path"
             )
         try:
             self._connection = self._open()
