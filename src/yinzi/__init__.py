@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from yinzi.converter import Converter
     from yinzi.pinyin import InputScheme
+    from yinzi.user import UserLexicon
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
@@ -25,8 +26,11 @@ def load(
     verify: bool = True,
     uses_encoder: bool = True,
     scheme: str | Path | InputScheme = "pinyin",
+    user: UserLexicon | str | Path | None = None,
 ) -> Converter:
     """Load a converter; see `yinzi.converter.load`. Nothing heavy is imported before."""
     from yinzi.converter import load as load_converter
 
-    return load_converter(artifact, verify=verify, uses_encoder=uses_encoder, scheme=scheme)
+    return load_converter(
+        artifact, verify=verify, uses_encoder=uses_encoder, scheme=scheme, user=user
+    )

@@ -12,6 +12,7 @@ __all__ = [
     "InvalidPinyin",
     "LexiconError",
     "MissingExtra",
+    "UserLexiconError",
     "YinziError",
 ]
 
@@ -38,3 +39,7 @@ class ConfigError(YinziError):
 
 class MissingExtra(YinziError):  # noqa: N818 - says what is missing
     """A feature needs an optional dependency that is not installed."""
+
+
+class UserLexiconError(YinziError):
+    """The user lexicon, or a word or file for it, cannot be read or written."""

@@ -25,6 +25,8 @@ from yinzi.cli.loading import (
     FuzzyOption,
     NoEncoderOption,
     SchemeOption,
+    UserFileOption,
+    UserOption,
 )
 from yinzi.cli.running import DebugOption
 
@@ -97,6 +99,8 @@ def convert(
     english: EnglishOption = False,
     fuzzy: FuzzyOption = "",
     correct: CorrectOption = True,
+    user: UserOption = False,
+    user_file: UserFileOption = None,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     batch_size: Annotated[
@@ -129,6 +133,7 @@ def convert(
                 converter, keys, fuzzy=fuzzy, correct=correct, english=english
             )
             converter = _with_output(converter, script, punctuation)
+            converter = loading.with_user_lexicon(converter, user=user, user_file=user_file)
         contexts = [left_context] * len(lines) if left_context else None
         answers = converter.convert_batch(lines, left_contexts=contexts, n_best=n_best)
         for line, candidates in zip(lines, answers, strict=True):

@@ -18,6 +18,8 @@ from yinzi.cli.loading import (
     FuzzyOption,
     NoEncoderOption,
     SchemeOption,
+    UserFileOption,
+    UserOption,
 )
 from yinzi.cli.running import DebugOption
 
@@ -53,6 +55,8 @@ def explain(
     fuzzy: FuzzyOption = "",
     correct: CorrectOption = True,
     english: EnglishOption = False,
+    user: UserOption = False,
+    user_file: UserFileOption = None,
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -67,6 +71,7 @@ def explain(
     keys = loading.find_scheme(scheme)
     converter = loading.load_converter(artifact, no_encoder=no_encoder)
     converter = loading.typed_as(converter, keys, fuzzy=fuzzy, correct=correct, english=english)
+    converter = loading.with_user_lexicon(converter, user=user, user_file=user_file)
     explanation = converter.explain(text, left_context=context, n_best=n_best)
     if as_json:
         print(json.dumps(_to_dict(explanation), ensure_ascii=False))
@@ -128,12 +133,12 @@ def _words_table(candidates: Sequence[ExplainedHypothesis]) -> Table:
     from rich.table import Table
 
     table = Table(title="word by word, without weights", title_justify="left", title_style="bold")
-    for column in ("candidate", "word", "language_model", "encoder", "penalties"):
+    for column in ("candidate", "word", "language_model", "encoder", "penalties", "user"):
         is_text = column in ("candidate", "word")
         table.add_column(column, justify="left" if is_text else "right", overflow="fold")
     for rank, candidate in enumerate(candidates, start=1):
         for word in candidate.words:
-            figures = (word.language_model, word.encoder, word.penalties)
+            figures = (word.language_model, word.encoder, word.penalties, word.user)
             table.add_row(str(rank), word.text, *(f"{value:.2f}" for value in figures))
         table.add_section()
     return table
@@ -154,6 +159,7 @@ def _to_dict(explanation: Explanation) -> dict[str, object]:
                         "language_model": round(word.language_model, 4),
                         "encoder": round(word.encoder, 4),
                         "penalties": round(word.penalties, 4),
+                        "user": round(word.user, 4),
                     }
                     for word in candidate.words
                 ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,9 +18,12 @@ __all__ = [
     "FuzzyOption",
     "NoEncoderOption",
     "SchemeOption",
+    "UserFileOption",
+    "UserOption",
     "find_scheme",
     "load_converter",
     "typed_as",
+    "with_user_lexicon",
 ]
 
 ArtifactOption = Annotated[
@@ -64,6 +68,23 @@ EnglishOption = Annotated[
 ]
 
 
+UserOption = Annotated[
+    bool,
+    typer.Option(
+        "--user", help="Use your own words and choices; see `yinzi user`.", show_default=False
+    ),
+]
+UserFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--user-file",
+        metavar="PATH",
+        help="The same, from another file than the usual one.",
+        show_default=False,
+    ),
+]
+
+
 def find_scheme(name: str) -> InputScheme:
     """Return the input scheme of a name or file.
 
@@ -105,3 +126,16 @@ def load_converter(artifact: str, *, no_encoder: bool = False) -> Converter:
     import yinzi  # loads numpy, which `--help` does not need
 
     return yinzi.load(artifact, uses_encoder=not no_encoder)
+
+
+def with_user_lexicon(converter: Converter, *, user: bool, user_file: Path | None) -> Converter:
+    """Return the converter with the user lexicon that a command's options ask for; it is only read.
+
+    Raises:
+        UserLexiconError: There is none, or it cannot be read.
+    """
+    if not user and user_file is None:
+        return converter
+    from yinzi.user import UserLexicon
+
+    return converter.with_user(UserLexicon(user_file, is_read_only=True))

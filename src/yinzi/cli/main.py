@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from yinzi.cli import annotate, convert, evaluate, explain, inspect, schemes
+from yinzi.cli import annotate, convert, evaluate, explain, inspect, schemes, user
 from yinzi.cli.running import DebugOption, add_command, run_app
 
 __all__ = ["app", "main"]
@@ -26,6 +26,7 @@ add_command(app, explain.explain, examples=explain.EXAMPLES)
 add_command(app, evaluate.evaluate, examples=evaluate.EXAMPLES)
 add_command(app, inspect.inspect, examples=inspect.EXAMPLES)
 add_command(app, schemes.schemes, examples=schemes.EXAMPLES)
+app.add_typer(user.app, name="user")
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -27,17 +27,20 @@ DebugOption = Annotated[
 """Option of every command. `run_app` looks for it by itself, so commands need not read it."""
 
 
-def add_command(app: typer.Typer, command: Callable[..., None], *, examples: str) -> None:
-    """Make a function a command of its name; its docstring is the help.
+def add_command(
+    app: typer.Typer, command: Callable[..., None], *, examples: str, name: str | None = None
+) -> None:
+    """Make a function a command; its docstring is the help.
 
     Args:
         app: The app that gets the command.
         command: The function; its parameters become arguments and options.
         examples: Shown below the help, paragraphs separated by empty lines.
+        name: Of the command; that of the function if not given.
     """
     paragraphs = inspect.getdoc(command) or ""
     help_text = "\n\n".join(part.replace("\n", " ") for part in paragraphs.split("\n\n"))
-    app.command(help=help_text, epilog=examples)(command)
+    app.command(name, help=help_text, epilog=examples)(command)
 
 
 def run_app(app: typer.Typer, arguments: Sequence[str], *, name: str) -> int:

@@ -42,6 +42,8 @@ from yinzi.pinyin.typing_errors import with_typing_errors
 from yinzi.scoring import Scorer
 from yinzi.scoring.encoder import Encoder
 from yinzi.text import miu_spans
+from yinzi.user import UserLexicon
+from yinzi.user.learner import Learner
 
 __all__ = ["Converter", "Explanation", "load"]
 
@@ -78,6 +80,7 @@ class Converter:
         decoder: lattice and search.
         scheme: what typed keys mean.
         output: the form of texts; None leaves them as the models give them.
+        learner: stores what a user commits, None without a user lexicon; see `with_user`.
 
     >>> import yinzi
     >>> converter = yinzi.load()
@@ -97,6 +100,7 @@ class Converter:
         self.artifact = artifact
         self.scheme = scheme
         self.output: OutputForm | None = None
+        self.learner: Learner | None = None
         try:
             lexicon = Lexicon(artifact.arrays("lexicon"))
         except LexiconError as error:
@@ -177,6 +181,32 @@ class Converter:
         if english:
             scheme = with_english(scheme)
         return self.with_scheme(scheme)
+
+    def with_user(self, user: UserLexicon) -> Converter:
+        """Return a converter that also knows a user's words and choices; both share the models.
+
+        It follows the user lexicon as it changes, be it changed by this process or another.
+        """
+        other = copy(self)
+        other.decoder = self.decoder.with_user(user)
+        other.learner = Learner(user, other.cut)
+        return other
+
+    def cut(self, text: str) -> list[str]:
+        """Return the words of a run of hanzi, as the language model counts them.
+
+        >>> import yinzi
+        >>> yinzi.load().cut("我要买机票")
+        ['我', '要', '买', '机票']
+        """
+        lexicon = self.decoder.lexicon
+        words: list[str] = []
+        position = 0
+        for word in self.decoder.segmenter.segment_run(text).tolist():
+            found = text[position] if word == lexicon.n_words else lexicon.text(word)
+            words.append(found)
+            position += len(found)
+        return words
 
     def convert(self, pinyin: str, *, left_context: str = "", n_best: int = 5) -> list[Candidate]:
         """Return the likeliest texts for a whole input, the best first.
@@ -349,6 +379,7 @@ def load(
     verify: bool = True,
     uses_encoder: bool = True,
     scheme: str | Path | InputScheme = FULL_PINYIN,
+    user: UserLexicon | str | Path | None = None,
 ) -> Converter:
     """Load an artifact by name or folder.
 
@@ -359,14 +390,19 @@ def load(
             alone decides, and onnxruntime is not needed.
         scheme: how keys are typed: a name or file for `yinzi.pinyin.schemes.get_scheme`, or the
             scheme itself.
+        user: a user lexicon, or its file; none if not given.
 
     Raises:
         ArtifactError: it is missing, damaged, edited, or of a later format.
         ConfigError: there is no such scheme.
+        UserLexiconError: the user lexicon cannot be opened.
     """
     keys = scheme if isinstance(scheme, InputScheme) else get_scheme(scheme)
     opened = Artifact.open(artifact, verify=verify)
-    return Converter(opened, uses_encoder=uses_encoder, scheme=keys)
+    converter = Converter(opened, uses_encoder=uses_encoder, scheme=keys)
+    if user is None:
+        return converter
+    return converter.with_user(user if isinstance(user, UserLexicon) else UserLexicon(user))
 
 
 def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:

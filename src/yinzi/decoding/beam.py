@@ -22,6 +22,7 @@ from yinzi.decoding.text_hash import TextHash
 from yinzi.errors import ConfigError
 from yinzi.language_model import Contexts, LanguageModel
 from yinzi.lexicon import ragged_arange
+from yinzi.user.features import PREVIOUS
 
 __all__ = ["Beam", "BeamOptions", "search"]
 
@@ -180,8 +181,14 @@ def _advance(
     nodes, _ = ragged_arange(node_first[positions], n_nodes)
     starts = lattice.start[nodes]
     total = language_model.logprobs_after(beam.contexts, lattice.word[nodes], starts)
+    if lattice.user is not None:
+        of_user = np.flatnonzero(lattice.user_row[nodes] >= 0)
+        total[of_user] += lattice.inner_logprob[nodes[of_user], None]
+        total[of_user] += lattice.user_logprob(
+            nodes[of_user], total[of_user], beam.second[starts[of_user]]
+        )
     total += beam.logprob[starts]
-    of_node = lattice.logprob[nodes] + np.float32(options.word_logprob)
+    of_node = lattice.logprob[nodes] + np.float32(options.word_logprob) * lattice.n_words[nodes]
     of_node += np.float32(options.encoder_weight) * lattice.encoder_logprob[nodes]
     of_node += np.float32(options.prior_weight) * lattice.prior_logprob[nodes]
     total += of_node[:, None]
@@ -214,6 +221,18 @@ def _advance(
             lattice.end[node][literal],
         )
         first_word[literal], last_word[literal] = lattice.literal_context[node[literal]].T
+    if lattice.user is not None:
+        row, column = np.nonzero(lattice.is_shortcut[node])
+        chosen = node[row, column]
+        texts = [lattice.user.texts[of_word] for of_word in lattice.user_row[chosen].tolist()]
+        hashes[row, column] = text_hash.extend_text(
+            beam.text_hash[before[0][row, column], place[row, column]], texts
+        )
+        after = lattice.literal_context[chosen]
+        first_word[row, column] = np.where(
+            after[:, 0] == PREVIOUS, first_word[row, column], after[:, 0]
+        )
+        last_word[row, column] = after[:, 1]
     kept = best_logprob > -np.inf
     state = (first_word.astype(np.uint64) << np.uint64(32)) ^ last_word.astype(np.uint64)
     state ^= hashes * _MIX

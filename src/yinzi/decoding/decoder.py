@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -30,6 +31,9 @@ from yinzi.pinyin.graph import GraphArrays
 from yinzi.pinyin.syllable_model import SyllableModel
 from yinzi.scoring import Scorer, context_ids
 from yinzi.text import is_hanzi, miu_spans
+from yinzi.user.lexicon import UserLexicon
+from yinzi.user.options import UserOptions
+from yinzi.user.table import UserTable, UserTableSource
 
 __all__ = [
     "Decoder",
@@ -62,6 +66,7 @@ class DecoderOptions:
         beam: width and weights of the search.
         fusion: how a neural model takes part, where there is one.
         fused_beam: width and weights of the search with a neural model.
+        user: how much a user's own words and choices count.
     """
 
     graph: GraphOptions = field(default_factory=GraphOptions)
@@ -69,6 +74,7 @@ class DecoderOptions:
     beam: BeamOptions = field(default_factory=BeamOptions)
     fusion: FusionOptions = field(default_factory=FusionOptions)
     fused_beam: BeamOptions = field(default_factory=lambda: _FUSED_BEAM)
+    user: UserOptions = field(default_factory=UserOptions)
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> DecoderOptions:
@@ -86,6 +92,7 @@ class DecoderOptions:
             "beam": BeamOptions,
             "fusion": FusionOptions,
             "fused_beam": BeamOptions,
+            "user": UserOptions,
         }
         tables = {}
         for name, table in parameters.items():
@@ -131,6 +138,7 @@ class Decoder:
 
     Attributes:
         scorer: a neural model that takes part in the search, or None.
+        user: gives the user's words, or None.
     """
 
     def __init__(
@@ -149,6 +157,16 @@ class Decoder:
         self._unigrams = language_model.unigram_logprobs
         self._text_hash = TextHash(lexicon)
         self._segmenter: Segmenter | None = None
+        self.user: UserTableSource | None = None
+
+    def with_user(self, user: UserLexicon) -> Decoder:
+        """Return a decoder that also knows a user's words and choices; both share the models."""
+        other = copy(self)
+        other._segmenter = self.segmenter
+        other.user = UserTableSource(
+            user, self.lexicon, self.language_model, self.segmenter, options=self.options.user
+        )
+        return other
 
     @property
     def segmenter(self) -> Segmenter:
@@ -213,7 +231,7 @@ class Decoder:
             contexts: the text before each line, see `left_context`.
             uses_scorer: ask the neural model, if there is one.
         """
-        words = self._lattice(graphs)
+        words = self._lattice(graphs, self._user_table())
         search_words = self._search_fused if uses_scorer and self.scorer else self._search
         return search_words(graphs, contexts, words)
 
@@ -250,9 +268,11 @@ class Decoder:
         old_graph = before.graphs[0]
         first_changed = _first_changed(old_graph, graph)
         is_alike = _any_long([graph]) == _any_long([old_graph]) and old_graph.start == graph.start
+        user = self._user_table()
+        is_alike &= before.words.user is user
         if not is_alike or not first_changed:
             return self.decode([graph], [context], uses_scorer=uses_scorer)
-        lattice = self._lattice([graph], first_position=first_changed - 1)
+        lattice = self._lattice([graph], user, first_position=first_changed - 1)
         n_kept = int(np.searchsorted(before.words.end, first_changed))
         lattice = before.words.head(n_kept).joined(lattice)
         search_words = self._search_fused if uses_scorer and self.scorer else self._search
@@ -286,8 +306,11 @@ class Decoder:
         assert self.scorer is not None
         assert self._word_pairs is not None
         paths: list[list[PathEdges]] = []
+        is_whole = self._is_whole
+        if words.user is not None:
+            is_whole = is_whole & ~words.user.divisible
         for graph in graphs:
-            path = settled_path(graph, self._is_whole)
+            path = settled_path(graph, is_whole)
             paths.append([] if path is None else [path])
         is_open = np.array([not ways for ways in paths])
         path_beam = None
@@ -401,11 +424,14 @@ class Decoder:
         Words of one span come by their probability after the context; equal texts once. With the
         scores of a neural model, words that it knows nothing of come after the others of a span.
         """
-        lattice = self._lattice([graph], only_start=graph.start)
+        lattice = self._lattice([graph], self._user_table(), only_start=graph.start)
         spelled = np.flatnonzero(~lattice.is_literal)
         words = lattice.word[spelled]
         first, second = (np.full(len(words), word, dtype=np.int32) for word in context.words)
-        logprob = lattice.logprob[spelled] + self.language_model.logprobs(first, second, words)
+        logprob = self.language_model.logprobs(first, second, words)
+        logprob += lattice.inner_logprob[spelled]
+        logprob += lattice.user_logprob(spelled, logprob[:, None], second[:, None])[:, 0]
+        logprob += lattice.logprob[spelled]
         if path_scores is not None and self._word_pairs is not None:
             added = path_scores.of_nodes(
                 lattice, self._word_pairs, self.options.fusion, beam=self.options.fused_beam
@@ -413,19 +439,16 @@ class Decoder:
             logprob += added[spelled]
         order = np.lexsort((-logprob, -lattice.end[spelled]))
         found: dict[str, int] = {}
-        for text, at in zip(self.lexicon.texts(words[order]), order.tolist(), strict=True):
+        for text, at in zip(
+            lattice.texts(spelled[order], self.lexicon), order.tolist(), strict=True
+        ):
             if len(found) < limit:
                 found.setdefault(text, at)
         kept = spelled[list(found.values())]
-        rows = zip(
-            found.items(),
-            lattice.end[kept].tolist(),
-            lattice.trie_node[kept].tolist(),
-            strict=True,
-        )
+        rows = zip(found.items(), lattice.end[kept].tolist(), kept.tolist(), strict=True)
         spelled_words = [
-            PrefixWord(text, float(logprob[at]), end, self.lexicon.spell(trie_node))
-            for (text, at), end, trie_node in rows
+            PrefixWord(text, float(logprob[at]), end, lattice.spell(node, self.lexicon))
+            for (text, at), end, node in rows
         ]
         passed = self._prefix_literals(graph, context)
         if not passed:
@@ -483,9 +506,13 @@ class Decoder:
     def _best_below(self) -> NDArray[np.float32]:
         return self.lexicon.best_below(self._unigrams)
 
+    def _user_table(self) -> UserTable | None:
+        return None if self.user is None else self.user.current()
+
     def _lattice(
         self,
         graphs: Sequence[SyllableGraph],
+        user: UserTable | None = None,
         *,
         first_position: int = -1,
         only_start: int | None = None,
@@ -500,6 +527,7 @@ class Decoder:
             first_position=first_position,
             only_start=only_start,
             best_below=self._best_below if _any_long(graphs) else None,
+            user=user,
         )
 
     def _beam_options(self, graphs: Sequence[SyllableGraph], options: BeamOptions) -> BeamOptions:

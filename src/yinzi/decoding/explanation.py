@@ -1,6 +1,6 @@
 """Take the logprob of a text apart: what each feature says, word by word.
 
-The search adds up six features, each with its weight; their weighted sum is the logprob that
+The search adds up seven features, each with its weight; their weighted sum is the logprob that
 candidates are ranked by.
 """
 
@@ -13,18 +13,28 @@ import numpy as np
 
 from yinzi.decoding.beam import BeamOptions
 from yinzi.decoding.result import Decoding, Hypothesis
+from yinzi.user.features import PREVIOUS
 
 __all__ = ["FEATURES", "ExplainedHypothesis", "ExplainedWord", "explain", "feature_weights"]
 
-FEATURES = ("language_model", "sentence_end", "encoder", "encoder_prior", "penalties", "words")
+FEATURES = (
+    "language_model",
+    "sentence_end",
+    "encoder",
+    "encoder_prior",
+    "user",
+    "penalties",
+    "words",
+)
 """Names of the features, in the order in which they are shown.
 
 - language_model: natural log of the words after the words before them, literals included.
 - sentence_end: natural log of the sentence end behind the last word.
 - encoder: natural log that the neural model gives the hanzi at their places; 0 without one.
 - encoder_prior: natural log of how frequent these hanzi are at such places without any context.
+- user: natural log ≥ 0, what the user's own words and choices add; 0 without a user lexicon.
 - penalties: natural log ≤ 0 for abbreviations, rare readings, wrong tones.
-- words: how many words.
+- words: how many words; a user's word counts as those that it is put together of.
 """
 
 
@@ -36,6 +46,7 @@ class ExplainedWord:
     language_model: float
     encoder: float
     penalties: float
+    user: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ def feature_weights(options: BeamOptions) -> dict[str, float]:
         "sentence_end": options.end_logprob_weight,
         "encoder": options.encoder_weight,
         "encoder_prior": options.prior_weight,
+        "user": 1.0,
         "penalties": 1.0,
         "words": options.word_logprob,
     }
@@ -84,25 +96,29 @@ def _explain(decoding: Decoding, line: int, hypothesis: Hypothesis) -> Explained
     first = [int(beam.first[start, 0])]
     second = [int(beam.second[start, 0])]
     for node in hypothesis.nodes:
-        if lattice.is_literal[node]:
+        if lattice.entry[node] < 0:
             after = lattice.literal_context[node].tolist()
+            after[0] = second[-1] if after[0] == PREVIOUS else after[0]
         else:
             after = [second[-1], int(lattice.word[node])]
         first.append(after[0])
         second.append(after[1])
     befores = np.array([first, second], dtype=np.int32)
     of_words = model.logprobs(befores[0, :-1], befores[1, :-1], lattice.word[nodes])
+    of_words += lattice.inner_logprob[nodes]
+    of_user = lattice.user_logprob(nodes, of_words[:, None], befores[1, :-1, None])[:, 0]
     end = 0.0
     if len(nodes) and not lattice.is_literal[nodes[-1]]:
         eos = np.array([model.eos_id], dtype=np.int32)
         end = float(model.logprobs(befores[0, -1:], befores[1, -1:], eos)[0])
     words = tuple(
-        ExplainedWord(text, float(of_word), float(encoder), float(penalty))
-        for text, of_word, encoder, penalty in zip(
+        ExplainedWord(text, float(of_word), float(encoder), float(penalty), float(user))
+        for text, of_word, encoder, penalty, user in zip(
             _texts(decoding, line, hypothesis.nodes),
             of_words,
             lattice.encoder_logprob[nodes],
             lattice.logprob[nodes],
+            of_user,
             strict=True,
         )
     )
@@ -111,8 +127,9 @@ def _explain(decoding: Decoding, line: int, hypothesis: Hypothesis) -> Explained
         "sentence_end": end,
         "encoder": float(lattice.encoder_logprob[nodes].sum()),
         "encoder_prior": float(lattice.prior_logprob[nodes].sum()),
+        "user": float(of_user.sum()),
         "penalties": float(lattice.logprob[nodes].sum()),
-        "words": float(len(nodes)),
+        "words": float(lattice.n_words[nodes].sum()),
     }
     return ExplainedHypothesis(hypothesis.text, hypothesis.logprob, features, words)
 
@@ -120,9 +137,10 @@ def _explain(decoding: Decoding, line: int, hypothesis: Hypothesis) -> Explained
 def _texts(decoding: Decoding, line: int, nodes: Sequence[int]) -> list[str]:
     lattice, offset = decoding.lattice, int(decoding.lattice.offsets[line])
     graph = decoding.graphs[line]
+    texts = lattice.texts(np.array(nodes, dtype=np.int64), decoding.lexicon)
     return [
         graph.text[lattice.start[node] - offset : lattice.end[node] - offset]
         if lattice.is_literal[node]
-        else decoding.lexicon.text(int(lattice.word[node]))
-        for node in nodes
+        else text
+        for node, text in zip(nodes, texts, strict=True)
     ]

@@ -23,7 +23,7 @@ from yinzi.decoding.lattice import Lattice
 from yinzi.errors import ConfigError
 from yinzi.lexicon import Lexicon, ragged_arange
 from yinzi.lexicon.segmentation import MAX_WORD_LENGTH
-from yinzi.pinyin import SYLLABLES, EdgeKind, SyllableGraph
+from yinzi.pinyin import SYLLABLES, EdgeKind, SyllableGraph, syllable_id
 from yinzi.pinyin.graph import GraphArrays
 from yinzi.scoring import PairTable, ScoredInputs, Scorer, ScorerInput
 
@@ -165,7 +165,7 @@ def path_of_nodes(
             between = np.flatnonzero((arrays.start == start) & (arrays.end == end))
             chosen.append(int(between[0]))
         else:
-            syllables = lexicon.node_syllables(int(lattice.trie_node[node]))
+            syllables = [syllable_id(text) for text in lattice.spell(node, lexicon)]
             chosen += _read_along(arrays, start, end, syllables)
     return _edges(graph, np.array(chosen, dtype=np.int64))
 
@@ -229,6 +229,33 @@ class WordPairs:
         """int8 [n_entries], hanzi of each entry."""
         lengths: NDArray[np.int8] = (self.of_entries != _NO_HANZI).sum(axis=1, dtype=np.int8)
         return lengths
+
+    def node_lengths(self, lattice: Lattice, nodes: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return int64 [n], hanzi of words of a lattice; anything for literals."""
+        lengths = self.lengths[lattice.entry[nodes]].astype(np.int64)
+        if lattice.user is not None:
+            own = np.flatnonzero(lattice.is_shortcut[nodes])
+            lengths[own] = lattice.user.features.lengths[lattice.user_row[nodes[own]]]
+        return lengths
+
+    def node_pairs(self, lattice: Lattice, nodes: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Return int16 [n, 8 or more], pair ids of words of a lattice, as `of_entries`."""
+        pairs = self.of_entries[lattice.entry[nodes]]
+        own = np.flatnonzero(lattice.is_shortcut[nodes]) if lattice.user is not None else []
+        if lattice.user is None or not len(own):
+            return pairs
+        features, rows = lattice.user.features, lattice.user_row[nodes[own]]
+        lengths = features.lengths[rows]
+        width = max(pairs.shape[1], int(lengths.max()))
+        wide = np.full((len(nodes), width), _NO_HANZI, dtype=np.int16)
+        wide[:, : pairs.shape[1]] = pairs
+        wide[own] = _NO_HANZI
+        word, place = np.nonzero(np.arange(width) < lengths[:, None])
+        texts = "".join(lattice.user.texts[row] for row in rows.tolist())
+        codes = np.frombuffer(texts.encode("utf-32-le"), dtype=np.uint32)
+        known = self._pairs.ids(features.syllables[rows[word], place].astype(np.int64), codes)
+        wide[own[word], place] = known
+        return wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,7 +330,10 @@ class PathScores:
         logprob, prior, is_kept = self._sums(lattice, word_pairs, options)
         nodes = np.flatnonzero(is_kept)
         if len(nodes):
-            total = lattice.logprob[nodes] + unigram_logprobs[lattice.word[nodes]]
+            of_words = unigram_logprobs[lattice.word[nodes]] + lattice.inner_logprob[nodes]
+            before = np.full((len(nodes), 1), -1, dtype=np.int32)
+            total = lattice.logprob[nodes] + of_words
+            total += lattice.user_logprob(nodes, of_words[:, None], before)[:, 0]
             total += np.float32(beam.encoder_weight) * logprob[nodes]
             total += np.float32(beam.prior_weight) * prior[nodes]
             # Nodes are sorted by end, then start.
@@ -332,7 +362,8 @@ class PathScores:
         Words off the paths get as much as hanzi do that the model does not know.
         """
         logprob, prior, is_on_path = self._sums(lattice, word_pairs, options)
-        unknown = np.float32(options.unknown_logprob) * word_pairs.lengths[lattice.entry]
+        lengths = word_pairs.node_lengths(lattice, np.arange(len(lattice.start)))
+        unknown = np.float32(options.unknown_logprob) * lengths.astype(np.float32)
         unknown[lattice.is_literal] = 0
         total = np.float32(beam.encoder_weight) * np.where(is_on_path, logprob, unknown)
         total += np.float32(beam.prior_weight) * prior
@@ -351,11 +382,13 @@ class PathScores:
             place_at = self._place_at(number, lattice.offsets)
             first_place = place_at[lattice.start[nodes]]
             n_places = place_at[lattice.end[nodes]] - first_place
-            entries = lattice.entry[nodes]
-            on_path = (first_place >= 0) & (n_places == word_pairs.lengths[entries])
+            on_path = (first_place >= 0) & (n_places == word_pairs.node_lengths(lattice, nodes))
             found = nodes[on_path]
+            least = np.full(len(found), -np.inf, dtype=np.float32)
+            if lattice.user is not None:
+                least[lattice.is_shortcut[found]] = lattice.user.options.neutral_logprob
             sums, priors, fits = self._sum_up(
-                first_place[on_path], word_pairs.of_entries[entries[on_path]], options
+                first_place[on_path], word_pairs.node_pairs(lattice, found), least, options
             )
             logprob[found[fits]] = sums[fits]
             prior[found[fits]] = priors[fits]
@@ -364,9 +397,19 @@ class PathScores:
         return logprob, prior, is_on_path
 
     def _sum_up(
-        self, first_place: NDArray[np.int64], pairs: NDArray[np.int16], options: FusionOptions
+        self,
+        first_place: NDArray[np.int64],
+        pairs: NDArray[np.int16],
+        least: NDArray[np.float32],
+        options: FusionOptions,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """Sum the logprobs of the hanzi of words over their places.
+
+        Args:
+            first_place: int64 [n], where the words start.
+            pairs: int16 [n, 8 or more], see `WordPairs.node_pairs`.
+            least: float32 [n], natural log that each hanzi of a word counts as at least.
+            options: limits.
 
         Returns:
             float32 [n], the sums; float32 [n], the sums of the priors; bool [n], no hanzi has a
@@ -393,7 +436,7 @@ class PathScores:
             at = scored.starts[place] + within
             at[~is_inside] = 0
             value = np.where(is_inside, logprobs[at], np.float32(options.unknown_logprob))
-            sums[words] += value * factors[place]
+            sums[words] += np.maximum(value, least[words]) * factors[place]
             prior = self.log_counts[pair] - self.log_totals[place]
             priors[words] += np.where(is_inside, prior, np.float32(0)) * factors[place]
             fits[words] &= is_inside | ~is_known

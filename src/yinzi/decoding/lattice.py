@@ -1,52 +1,32 @@
 """Find all words that can be read along the paths of syllable graphs: the lattice.
 
-The walk starts at every position of every graph at once and goes down the lexicon's trie one edge
-at a time, so one line of 10 syllables and a batch of 500 lines take the same eight numpy rounds.
-Full, initial-only and incomplete syllables are alike: each is a range of syllable ids, and the
-children of a trie node in such a range are one slice.
+Words come from the built-in lexicon and, where there is one, from the user's; see `walk`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from yinzi.decoding.user_words import with_user_words
+from yinzi.decoding.walk import (
+    Edges,
+    LatticeOptions,
+    Nodes,
+    States,
+    earliest_start,
+    split_starts,
+    walk,
+)
 from yinzi.lexicon import MAX_WORD_LENGTH, Lexicon, ragged_arange
 from yinzi.pinyin import EdgeKind, SyllableGraph
+from yinzi.user.table import UserTable
 
 __all__ = ["Lattice", "LatticeOptions", "LiteralWords", "build_lattice"]
-
-_SYLLABLES_AT_ONCE: Final = 8_000
-"""Syllables that start at the positions walked from at once: bounds memory, not the result."""
-
-
-@dataclass(frozen=True)
-class LatticeOptions:
-    """What enters the lattice.
-
-    Attributes:
-        max_words: likeliest words kept between two positions by unigram probability and penalties;
-            at least 1.
-        tone_logprob: penalty ≤ 0, natural log, for each hanzi whose tone is not the typed one.
-        max_states: trie nodes kept a round for one start position, the cheapest first; bounds the
-            work on long abbreviated input.
-        unreadable_logprob: penalty ≤ 0, natural log, for letters that no word of the lexicon can be
-            read from, such as a syllable without hanzi: they pass through.
-        long_logprob: in long input, abbreviated readings are followed only to words of at least
-            this unigram probability, natural log,
-        long_max_words: and at most so many of them are kept between two positions.
-    """
-
-    max_words: int = 48
-    tone_logprob: float = -4.0
-    max_states: int = 4000
-    unreadable_logprob: float = -30.0
-    long_logprob: float = -11.0
-    long_max_words: int = 12
 
 
 @dataclass(frozen=True)
@@ -71,17 +51,24 @@ class Lattice:
     Attributes:
         start: int64, position where the node's letters start.
         end: int64, position where they end; nodes are sorted by it.
-        word: int32, word id; for literals the id the language model scores.
-        trie_node: int64, the reading of the word; 0 for literals.
-        entry: int64, the lexicon entry; -1 for literals.
+        word: int32, word id; for literals and short cuts the id the language model scores.
+        trie_node: int64, the reading of the word; 0 for literals and short cuts.
+        entry: int64, the lexicon entry; -1 for literals and short cuts.
         logprob: float32, natural log of penalties of the path and of the reading's share.
         is_literal: bool, nodes whose text passes through.
-        literal_context: int32 [n_nodes, 2], the two words before the next one behind a literal.
+        literal_context: int32 [n_nodes, 2], the two words before the next one behind a literal or
+            a short cut; `PREVIOUS` for the word before it.
         encoder_logprob: float32, natural log, what a neural model says of the word's hanzi at
             their places; 0 without one, and for literals.
         prior_logprob: float32, natural log of how frequent these hanzi are among all that their
             places can be, without any context; 0 without a neural model, and for literals.
+        user_row: int32, the user's word, -1 for none. One that the lexicon does not have is a short
+            cut over words that it has; see `yinzi.user.features`.
+        inner_logprob: float32, natural log of what the language model says of all but the first
+            word of a short cut; 0 for others.
+        n_words: int8, words that a short cut stands for; 1 for others.
         offsets: int64 [n_graphs + 1].
+        user: the user's words, None without any.
     """
 
     start: NDArray[np.int64]
@@ -94,12 +81,16 @@ class Lattice:
     literal_context: NDArray[np.int32]
     encoder_logprob: NDArray[np.float32]
     prior_logprob: NDArray[np.float32]
+    user_row: NDArray[np.int32]
+    inner_logprob: NDArray[np.float32]
+    n_words: NDArray[np.int8]
     offsets: NDArray[np.int64]
+    user: UserTable | None
 
     def head(self, n_nodes: int) -> Lattice:
         """Return the lattice of the first nodes."""
         columns = {name: array[:n_nodes] for name, array in self._columns().items()}
-        return Lattice(**columns, offsets=self.offsets)
+        return Lattice(**columns, offsets=self.offsets, user=self.user)
 
     def joined(self, later: Lattice) -> Lattice:
         """Return this lattice with the nodes of one that goes on behind it."""
@@ -107,7 +98,7 @@ class Lattice:
         columns = {
             name: np.concatenate((array, of_later[name])) for name, array in self._columns().items()
         }
-        return Lattice(**columns, offsets=later.offsets)
+        return Lattice(**columns, offsets=later.offsets, user=later.user)
 
     def scored(
         self,
@@ -122,10 +113,53 @@ class Lattice:
             "prior_logprob": prior_logprob,
         }
         kept = {name: array[is_kept] for name, array in columns.items()}
-        return Lattice(**kept, offsets=self.offsets)
+        return Lattice(**kept, offsets=self.offsets, user=self.user)
 
     def _columns(self) -> dict[str, NDArray[Any]]:
-        return {name: array for name, array in vars(self).items() if name != "offsets"}
+        return {
+            name: array for name, array in vars(self).items() if name not in ("offsets", "user")
+        }
+
+    @property
+    def is_shortcut(self) -> NDArray[np.bool_]:
+        """Bool [n_nodes], the user's words that the lexicon does not have."""
+        return (self.user_row >= 0) & (self.entry < 0)
+
+    def texts(self, nodes: NDArray[np.integer], lexicon: Lexicon) -> list[str]:
+        """Return the hanzi of words; of literals anything."""
+        # The word of a literal is a mark for the language model, not its text.
+        is_word = self.entry[nodes] >= 0
+        texts = lexicon.texts(np.where(is_word, self.word[nodes], 0))
+        if self.user is not None:
+            for at in np.flatnonzero(~is_word & (self.user_row[nodes] >= 0)).tolist():
+                texts[at] = self.user.texts[self.user_row[nodes[at]]]
+        return texts
+
+    def spell(self, node: int, lexicon: Lexicon) -> tuple[str, ...]:
+        """Return the syllables of a word."""
+        if self.entry[node] < 0 and self.user is not None:
+            return self.user.readings[self.user_row[node]]
+        return lexicon.spell(int(self.trie_node[node]))
+
+    def user_logprob(
+        self,
+        nodes: NDArray[np.integer],
+        logprob: NDArray[np.float32],
+        before: NDArray[np.int32],
+    ) -> NDArray[np.float32]:
+        """Return what the user's use of words adds, natural log; 0 for others.
+
+        Args:
+            nodes: [n].
+            logprob: float32 [n, n_contexts], what the language model says of them, natural log.
+            before: int32 [n, n_contexts], the word before each, -1 for any.
+        """
+        added = np.zeros(logprob.shape, dtype=np.float32)
+        if self.user is not None:
+            rows = self.user_row[nodes]
+            at = np.flatnonzero(rows >= 0)
+            added[at] = self.user.added_logprob(rows[at], logprob[at], before[at])
+        return added
 
 
 def build_lattice(
@@ -139,6 +173,7 @@ def build_lattice(
     first_position: int = -1,
     only_start: int | None = None,
     best_below: NDArray[np.float32] | None = None,
+    user: UserTable | None = None,
 ) -> Lattice:
     """Build the lattice of some graphs.
 
@@ -153,6 +188,7 @@ def build_lattice(
             grows while it is typed.
         only_start: leave out words that start elsewhere; for one graph.
         best_below: for long input, `Lexicon.best_below` of the unigrams.
+        user: the user's words, None without any.
     """
     offsets = np.concatenate(([0], np.cumsum([graph.n + 1 for graph in graphs])))
     arrays = [graph.arrays() for graph in graphs]
@@ -168,27 +204,40 @@ def build_lattice(
     literal_edges = np.flatnonzero(is_literal & (end > first_position))
     spelled = np.flatnonzero(~is_literal)
     spelled = spelled[np.argsort(start[spelled], kind="stable")]
-    edges = _Edges(
+    edges = Edges(
         start[spelled], end[spelled], lo[spelled], hi[spelled], logprob[spelled], tone[spelled]
     )
     starts = np.unique(edges.start)
+    longest = max(MAX_WORD_LENGTH, user.max_length if user is not None else 0)
     if only_start is not None:
         starts = starts[starts == only_start]
     elif first_position >= 0:
-        starts = starts[starts >= _earliest_start(edges, first_position + 1)]
+        starts = starts[starts >= earliest_start(edges, first_position + 1, longest)]
     first_edge = np.searchsorted(edges.start, np.arange(int(offsets[-1]) + 1))
     is_readable = np.ones(len(spelled), dtype=np.bool_)
     parts = []
-    for part in _split(starts, edges, first_edge):
-        reached = _walk(
-            part, edges, first_edge, lexicon=lexicon, options=options, best_below=best_below
+    for part in split_starts(starts, edges, first_edge):
+        reached = walk(
+            part, edges, first_edge, trie=lexicon, options=options, best_below=best_below
         )
         low, high = (first_edge[part[0]], first_edge[part[-1] + 1]) if len(part) else (0, 0)
         is_readable[low:high] = _readable(edges, slice(low, high), reached, lexicon)
         max_crowd = options.max_words if best_below is None else options.long_max_words
         nodes = _expand(reached, lexicon, unigram_logprobs, options, max_crowd)
         parts.append(nodes.take(nodes.end > first_position))
-    spelled_nodes = _Nodes.join(parts)
+    spelled_nodes = Nodes.join(parts)
+    if user is not None:
+        spelled_nodes = with_user_words(
+            spelled_nodes,
+            user,
+            starts,
+            edges,
+            first_edge,
+            lexicon=lexicon,
+            options=options,
+            first_position=first_position,
+            only_exact=best_below is not None,
+        )
     words_of = {
         (first + int(offset), last + int(offset)): words
         for offset, by_span in zip(offsets, literal_words, strict=False)
@@ -205,132 +254,21 @@ def build_lattice(
         logprob[spelled[missing]] += np.float32(options.unreadable_logprob)
         literal_edges = np.concatenate((literal_edges, spelled[missing]))
         literals += [unreadable] * len(missing)
-    literal_nodes = _Nodes(
+    literal_nodes = Nodes(
         start[literal_edges].astype(np.int64),
         end[literal_edges].astype(np.int64),
         np.array([literal.word for literal in literals], dtype=np.int32),
         np.zeros(len(literals), np.int64),
         np.full(len(literals), -1, np.int64),
         logprob[literal_edges],
+        np.full(len(literals), -1, np.int32),
     )
     contexts = np.array([literal.after for literal in literals], np.int32).reshape(-1, 2)
-    return _assemble(spelled_nodes, literal_nodes, contexts, offsets)
-
-
-@dataclass(frozen=True)
-class _Edges:
-    """Spelled edges of all graphs, sorted by start."""
-
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    lo: NDArray[np.int64]
-    hi: NDArray[np.int64]
-    logprob: NDArray[np.float32]
-    tone: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Nodes:
-    """Nodes of the lattice before they are sorted; fields as in `Lattice`."""
-
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    word: NDArray[np.int32]
-    trie_node: NDArray[np.int64]
-    entry: NDArray[np.int64]
-    logprob: NDArray[np.float32]
-
-    def take(self, at: NDArray[np.bool_]) -> _Nodes:
-        return _Nodes(*(array[at] for array in vars(self).values()))
-
-    @classmethod
-    def join(cls, parts: Sequence[_Nodes]) -> _Nodes:
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*(vars(part).values() for part in parts), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
-
-
-@dataclass(frozen=True)
-class _States:
-    """Places of the walk: a trie node reached from `start` to `end`; tones three bits each."""
-
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    trie_node: NDArray[np.int64]
-    logprob: NDArray[np.float32]
-    tones: NDArray[np.int64]
-    is_exact: NDArray[np.bool_]
-
-    def take(self, at: NDArray[np.integer] | NDArray[np.bool_]) -> _States:
-        return _States(
-            self.start[at],
-            self.end[at],
-            self.trie_node[at],
-            self.logprob[at],
-            self.tones[at],
-            self.is_exact[at],
-        )
-
-
-def _split(
-    starts: NDArray[np.int64], edges: _Edges, first_edge: NDArray[np.int64]
-) -> list[NDArray[np.int64]]:
-    """Cut the start positions into parts of bounded work; no word depends on two of them."""
-    before = np.concatenate(([0], np.cumsum(edges.hi - edges.lo)))
-    part = before[first_edge[starts]] // _SYLLABLES_AT_ONCE
-    return np.split(starts, np.flatnonzero(np.diff(part)) + 1)
-
-
-def _walk(
-    starts: NDArray[np.int64],
-    edges: _Edges,
-    first_edge: NDArray[np.int64],
-    *,
-    lexicon: Lexicon,
-    options: LatticeOptions,
-    best_below: NDArray[np.float32] | None,
-) -> list[_States]:
-    """Go down the trie from the start positions, one edge a round."""
-    n_starts = len(starts)
-    states = _States(
-        starts.astype(np.int64),
-        starts.astype(np.int64),
-        np.zeros(n_starts, np.int64),
-        np.zeros(n_starts, np.float32),
-        np.zeros(n_starts, np.int64),
-        np.ones(n_starts, np.bool_),
-    )
-    reached: list[_States] = []
-    for depth in range(MAX_WORD_LENGTH):
-        edge_lo = first_edge[states.end]
-        edge_index, owner = ragged_arange(edge_lo, first_edge[states.end + 1] - edge_lo)
-        if not len(edge_index):
-            break
-        first, last = lexicon.children(
-            states.trie_node[owner], edges.lo[edge_index], edges.hi[edge_index]
-        )
-        child, link = ragged_arange(first, last - first)
-        owner, edge_index = owner[link], edge_index[link]
-        states = _States(
-            states.start[owner],
-            edges.end[edge_index],
-            child,
-            states.logprob[owner] + edges.logprob[edge_index],
-            states.tones[owner] | (edges.tone[edge_index] << (3 * depth)),
-            states.is_exact[owner] & (edges.hi[edge_index] - edges.lo[edge_index] == 1),
-        )
-        if best_below is not None:
-            is_likely = best_below[states.trie_node] >= options.long_logprob
-            states = states.take(states.is_exact | is_likely)
-        if len(states.start) > options.max_states:
-            states = states.take(_cheapest(states, options.max_states))
-        reached.append(states)
-    return reached
+    return _assemble(spelled_nodes, literal_nodes, contexts, offsets, user)
 
 
 def _readable(
-    edges: _Edges, part: slice, reached: Sequence[_States], lexicon: Lexicon
+    edges: Edges, part: slice, reached: Sequence[States], lexicon: Lexicon
 ) -> NDArray[np.bool_]:
     """Tell from which edges of a part some word of one hanzi can be read.
 
@@ -349,37 +287,26 @@ def _readable(
     return is_found[np.searchsorted(keys, keys)]
 
 
-def _cheapest(states: _States, max_states: int) -> NDArray[np.int64]:
-    """Choose the cheapest states of each start position; what others start is no matter."""
-    order = np.lexsort((-states.logprob, states.start))
-    start = states.start[order]
-    rank = np.arange(len(order)) - np.searchsorted(start, start)
-    return np.sort(order[rank < max_states])
-
-
-def _earliest_start(edges: _Edges, first_position: int) -> int:
-    """Return how far back a word can start that ends behind a position."""
-    position = first_position
-    for _ in range(MAX_WORD_LENGTH):
-        crossing = edges.start[(edges.end >= position) & (edges.start < position)]
-        if not len(crossing):
-            break
-        position = int(crossing.min())
-    return position
-
-
 def _expand(
-    reached: Sequence[_States],
+    reached: Sequence[States],
     lexicon: Lexicon,
     unigram_logprobs: NDArray[np.float32],
     options: LatticeOptions,
     max_crowd: int,
-) -> _Nodes:
+) -> Nodes:
     """List the entries of the trie nodes; keep the likeliest `max_crowd` between two positions."""
     if not reached:
         empty = np.zeros(0, dtype=np.int64)
-        return _Nodes(empty, empty, empty.astype(np.int32), empty, empty, empty.astype(np.float32))
-    states = _States(
+        return Nodes(
+            empty,
+            empty,
+            empty.astype(np.int32),
+            empty,
+            empty,
+            empty.astype(np.float32),
+            empty.astype(np.int32),
+        )
+    states = States(
         *(np.concatenate(parts) for parts in zip(*(vars(s).values() for s in reached), strict=True))
     )
     first = lexicon.node_entry[states.trie_node].astype(np.int64)
@@ -410,11 +337,16 @@ def _expand(
         entry, owner, logprob = entry[keep], owner[keep], logprob[keep]
     word = lexicon.entry_word[entry]
     start, end, trie_node = states.start[owner], states.end[owner], states.trie_node[owner]
-    return _Nodes(start, end, word, trie_node, entry, logprob)
+    user_row = np.full(len(entry), -1, dtype=np.int32)
+    return Nodes(start, end, word, trie_node, entry, logprob, user_row)
 
 
 def _assemble(
-    spelled: _Nodes, literals: _Nodes, contexts: NDArray[np.int32], offsets: NDArray[np.int64]
+    spelled: Nodes,
+    literals: Nodes,
+    contexts: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    user: UserTable | None,
 ) -> Lattice:
     """Put spelled and literal nodes into one lattice, sorted by end."""
     n_spelled = len(spelled.start)
@@ -423,6 +355,14 @@ def _assemble(
     order = np.lexsort((np.concatenate((spelled.start, literals.start)), end))
     literal_context = np.full((len(end), 2), -1, dtype=np.int32)
     literal_context[n_spelled:] = contexts
+    inner_logprob = np.zeros(len(end), dtype=np.float32)
+    n_words = np.ones(len(end), dtype=np.int8)
+    if user is not None:
+        shortcuts = np.flatnonzero((spelled.user_row >= 0) & (spelled.entry < 0))
+        rows = spelled.user_row[shortcuts]
+        literal_context[shortcuts] = user.features.after[rows]
+        inner_logprob[shortcuts] = user.features.inner_logprob[rows]
+        n_words[shortcuts] = user.features.n_parts[rows]
     return Lattice(
         np.concatenate((spelled.start, literals.start))[order],
         end[order],
@@ -434,5 +374,9 @@ def _assemble(
         literal_context[order],
         np.zeros(len(order), dtype=np.float32),
         np.zeros(len(order), dtype=np.float32),
+        np.concatenate((spelled.user_row, literals.user_row))[order],
+        inner_logprob[order],
+        n_words[order],
         offsets,
+        user,
     )

@@ -69,7 +69,8 @@ class Decoding:
         """Return the likeliest texts of a line, the best first; none for an empty line.
 
         At most `beam_width` are known. All are different: a text that can be cut into words in
-        several ways counts once, with the best. Equal scores keep the order of the beam.
+        several ways counts once, with the best. Equal scores keep the order of the beam. A
+        forgotten word is no text for a whole line, be it put together of single hanzi.
         """
         graph = self.graphs[line]
         position = int(self.lattice.offsets[line]) + graph.n
@@ -90,11 +91,15 @@ class Decoding:
         _, best_of_text = np.unique(self.beam.text_hash[position, order], return_index=True)
         order = order[np.sort(best_of_text)]
         found = self._read(line, position, order[:n_best], logprob)
-        if len({hypothesis.text for hypothesis in found}) < len(found):
+        user = self.lattice.user
+        forgotten = user.forgotten if user is not None else frozenset()
+        texts = {hypothesis.text for hypothesis in found}
+        if len(texts) < len(found) or any((one.text, one.syllables) in forgotten for one in found):
             # The hash does not tell that two literals side by side are the text of one.
             by_text: dict[str, Hypothesis] = {}
             for hypothesis in self._read(line, position, order, logprob):
-                by_text.setdefault(hypothesis.text, hypothesis)
+                if (hypothesis.text, hypothesis.syllables) not in forgotten:
+                    by_text.setdefault(hypothesis.text, hypothesis)
             found = list(by_text.values())[:n_best]
         return found
 
@@ -107,9 +112,7 @@ class Decoding:
     ) -> list[Hypothesis]:
         paths = [self.beam.path(position, int(place)) for place in order]
         nodes = np.array([node for path in paths for node in path], dtype=np.int64)
-        # A literal's word is a mark for the language model, not its text.
-        words = np.where(self.lattice.is_literal[nodes], 0, self.lattice.word[nodes])
-        texts = iter(self.lexicon.texts(words))
+        texts = iter(self.lattice.texts(nodes, self.lexicon))
         return [
             self._hypothesis(line, path, [next(texts) for _ in path], float(logprob[place]))
             for path, place in zip(paths, order, strict=True)
@@ -133,5 +136,5 @@ class Decoding:
                 syllables.append(literal)
             else:
                 texts.append(word)
-                syllables += self.lexicon.spell(int(self.lattice.trie_node[node]))
+                syllables += self.lattice.spell(node, self.lexicon)
         return Hypothesis("".join(texts), logprob, tuple(syllables), tuple(nodes))

@@ -6,6 +6,7 @@ Among the 60 hypotheses compared at a position two different texts collide about
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from yinzi.lexicon import MAX_WORD_LENGTH, Lexicon
 __all__ = ["TextHash"]
 
 _BASE: Final = 0x9E3779B97F4A7C15
+_MASK: Final = (1 << 64) - 1
 _LITERAL: Final = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -23,8 +25,7 @@ class TextHash:
     """Hashes of the words of a lexicon and of texts made of them."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        mixed = lexicon.hanzi.astype(np.uint64) * _LITERAL
-        mixed ^= mixed >> np.uint64(29)
+        mixed = _mix(lexicon.hanzi)
         # Two more for the border marks, which can be a literal's word.
         self._hashes = np.zeros(lexicon.n_words + 2, dtype=np.uint64)
         self._lengths = np.zeros(lexicon.n_words + 2, dtype=np.uint8)
@@ -46,6 +47,22 @@ class TextHash:
         )
         return extended
 
+    def extend_text(self, hashes: NDArray[np.uint64], texts: Sequence[str]) -> NDArray[np.uint64]:
+        """Hash texts with hanzi joined to each; gives what joining their words one by one gives.
+
+        Args:
+            hashes: uint64 [n].
+            texts: [n], hanzi that need not be a word of the lexicon.
+        """
+        extended = hashes.copy()
+        for at, text in enumerate(texts):
+            mixed = _mix(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32))
+            value = int(hashes[at])
+            for code in mixed.tolist():
+                value = (value * _BASE + code) & _MASK
+            extended[at] = value
+        return extended
+
     @staticmethod
     def extend_literal(
         hashes: NDArray[np.uint64], starts: NDArray[np.int64], ends: NDArray[np.int64]
@@ -54,3 +71,10 @@ class TextHash:
         spans = (starts.astype(np.uint64) << np.uint64(32)) | ends.astype(np.uint64)
         extended: NDArray[np.uint64] = hashes * _LITERAL + spans
         return extended
+
+
+def _mix(codes: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Spread code points over 64 bits."""
+    mixed = codes.astype(np.uint64) * _LITERAL
+    mixed ^= mixed >> np.uint64(29)
+    return mixed
