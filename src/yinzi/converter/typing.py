@@ -93,4 +93,6 @@ class Typing:
         decoder, decoding, context = self._decoder, self._decoding, self._context
         if decoding is None:
             return lambda: None
-        return lambda: next(iter(sentence_candidates(decoder.fuse(decoding, [context]), 0, 1)), None)
+        return lambda: next(
+            iter(sentence_candidates(decoder.fuse(decoding, [context]), 0, 1)), None
+        )
