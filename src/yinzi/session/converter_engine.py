@@ -46,6 +46,15 @@ class ConverterEngine:
         self._typings: OrderedDict[str, Typing] = OrderedDict()
         self._asked = ("", "")
 
+    def warm_up(self) -> None:
+        """Make now what is made when first asked for, so that no key has to wait for it."""
+        self.candidates("nihao", "我们")
+        ask = self.late_question("nihao", "我们")
+        if ask is not None:
+            ask()
+        self.next_words("我们", 1)
+        self._typings.clear()
+
     def candidates(self, letters: str, left_context: str) -> Sequence[Candidate]:
         """Return sentences for all letters, then words for the first ones."""
         typing = self._typings.pop(left_context, None)

@@ -54,5 +54,10 @@ class Learner(Protocol):
     def unlearn(self, parts: Sequence[CommittedPart], left_context: str) -> None:
         """Take back the last `learn`, which had the same arguments."""
 
-    def forget(self, part: CommittedPart, left_context: str) -> None:
-        """Never let a text be offered again for its letters, until it is learned anew."""
+    def forget(self, part: CommittedPart, left_context: str) -> bool:
+        """Never let a text be offered again for its letters, until it is learned anew.
+
+        Returns:
+            False if it refuses, as for a hanzi without which texts could not be typed; the session
+            then rings the bell, and the candidate stays.
+        """

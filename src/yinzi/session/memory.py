@@ -32,10 +32,13 @@ class RememberingEngine:
     """Offer what was chosen for the same letters before anything else, and nothing forgotten.
 
     It is engine and learner in one.
+
+    Attributes:
+        engine: what stands behind it; may be changed.
     """
 
     def __init__(self, engine: SessionEngine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._memory = _Memory({}, frozenset())
         self._before: _Memory | None = None
 
@@ -63,19 +66,20 @@ class RememberingEngine:
         if self._before is not None:
             self._memory, self._before = self._before, None
 
-    def forget(self, part: CommittedPart, left_context: str) -> None:
+    def forget(self, part: CommittedPart, left_context: str) -> bool:
         """Offer a text no more for its letters, not even in front of further ones."""
         letters = _plain(part.letters)
         chosen = dict(self._memory.chosen)
         chosen[letters] = tuple(one for one in chosen.get(letters, ()) if one.text != part.text)
         forgotten = self._memory.forgotten | {(letters, part.text)}
         self._memory, self._before = _Memory(chosen, forgotten), None
+        return True
 
     def candidates(self, letters: str, left_context: str) -> Sequence[Candidate]:
         """Return what was chosen for these letters, then what the engine offers."""
         offered = [
             candidate
-            for candidate in self._engine.candidates(letters, left_context)
+            for candidate in self.engine.candidates(letters, left_context)
             if self._is_allowed(letters, candidate)
         ]
         best = offered[0].logprob if offered else 0.0
@@ -88,13 +92,13 @@ class RememberingEngine:
 
     def split(self, letters: str, candidate: Candidate) -> Sequence[int]:
         """Return what the engine says."""
-        return self._engine.split(letters, candidate)
+        return self.engine.split(letters, candidate)
 
     def late_question(
         self, letters: str, left_context: str
     ) -> Callable[[], Candidate | None] | None:
         """Return the engine's question; a forgotten answer is none."""
-        ask = self._engine.late_question(letters, left_context)
+        ask = self.engine.late_question(letters, left_context)
         if ask is None:
             return None
 
@@ -106,7 +110,7 @@ class RememberingEngine:
 
     def next_words(self, left_context: str, n: int) -> Sequence[Candidate]:
         """Return what the engine suggests."""
-        return self._engine.next_words(left_context, n)
+        return self.engine.next_words(left_context, n)
 
     def _is_allowed(self, letters: str, candidate: Candidate) -> bool:
         consumed = _plain(letters[: candidate.end])

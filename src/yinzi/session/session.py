@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from yinzi.converter.candidate import Candidate
-from yinzi.session.effects import Commit, Effect, Forget, Learn, Unlearn
+from yinzi.session.effects import Bell, Commit, Effect, Forget, Learn, Unlearn
 from yinzi.session.engine import Learner, SessionEngine
 from yinzi.session.keys import Key
 from yinzi.session.machine import LateQuestion, SessionMachine, Step
@@ -175,13 +175,16 @@ class Session:
 
     def _take(self, step: Step) -> Outcome:
         """Enter the state of a step and carry out what it learns."""
-        self.state = step.state
+        before, self.state = self.state, step.state
         if self._learner is not None:
             for effect in step.effects:
                 if isinstance(effect, Learn):
                     self._learner.learn(effect.parts, effect.left_context)
                 elif isinstance(effect, Unlearn):
                     self._learner.unlearn(effect.parts, effect.left_context)
-                elif isinstance(effect, Forget):
-                    self._learner.forget(effect.part, effect.left_context)
+                elif isinstance(effect, Forget) and not self._learner.forget(
+                    effect.part, effect.left_context
+                ):
+                    self.state = before
+                    return Outcome(True, (Bell(),))
         return Outcome(step.is_handled, step.effects)

@@ -42,7 +42,7 @@ class ScenarioSyntaxError(Exception):
     """A script cannot be read."""
 
 
-class ScenarioFailure(AssertionError):
+class ScenarioFailedError(AssertionError):
     """A session did something else than its script expects."""
 
 
@@ -143,15 +143,15 @@ class Run:
         """Run all lines.
 
         Raises:
-            ScenarioFailure: the first expectation that is not met.
+            ScenarioFailedError: the first expectation that is not met.
             ScenarioSyntaxError: a setting or a key is unknown.
         """
         for line in self._scenario.lines:
             where = f"{self._scenario.name}:{line.number}"
             try:
                 _VERBS[line.verb](self, line.rest)
-            except ScenarioFailure as failure:
-                raise ScenarioFailure(
+            except ScenarioFailedError as failure:
+                raise ScenarioFailedError(
                     f"{where}: {self._scenario.title}\n  {line.verb} {line.rest}\n"
                     f"  {failure}\n  {self._picture()}"
                 ) from None
@@ -207,7 +207,7 @@ class Run:
 
     def take_late(self, rest: str) -> None:
         if self.question is None:
-            raise ScenarioFailure("nothing was asked that could be answered")
+            raise ScenarioFailedError("nothing was asked that could be answered")
         self.session.accept_late(self.question, self.question.ask())
 
     def late(self, rest: str) -> None:
@@ -253,7 +253,7 @@ def _texts(candidates: Sequence[Candidate]) -> list[str]:
 
 def _equal(what: str, got: object, wanted: object) -> None:
     if got != wanted:
-        raise ScenarioFailure(f"{what}: expected {wanted!r}, got {got!r}")
+        raise ScenarioFailedError(f"{what}: expected {wanted!r}, got {got!r}")
 
 
 def _with_cursor(run: Run) -> str:

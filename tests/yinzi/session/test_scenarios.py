@@ -8,7 +8,7 @@ import yinzi
 from tests.yinzi.session.scenario_runner import (
     Run,
     Scenario,
-    ScenarioFailure,
+    ScenarioFailedError,
     ScenarioSyntaxError,
     read_scenarios,
 )
@@ -104,11 +104,11 @@ def test_a_wrong_key_or_setting_is_an_error(converter: Converter, line: str, mes
 def test_every_expectation_can_fail_and_says_where(converter: Converter, expectation: str) -> None:
     text = f"== greeting\ntype nihao\n\nexpect {expectation}"
     (scenario,) = read_scenarios(text, name="x.txt")
-    with pytest.raises(ScenarioFailure, match=r"(?s)x\.txt:4: greeting\n.*expected .* got"):
+    with pytest.raises(ScenarioFailedError, match=r"(?s)x\.txt:4: greeting\n.*expected .* got"):
         Run(scenario, converter).run()
 
 
 def test_taking_a_late_answer_that_was_not_asked_for_fails(converter: Converter) -> None:
     (scenario,) = read_scenarios("== a\ntake-late\nexpect page 1/1", name="x.txt")
-    with pytest.raises(ScenarioFailure, match="nothing was asked"):
+    with pytest.raises(ScenarioFailedError, match="nothing was asked"):
         Run(scenario, converter).run()
