@@ -19,7 +19,8 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static, TextArea
+from textual.timer import Timer
+from textual.widgets import Static, TextArea
 
 from yinzi.cli.type_schemes import accent_names, make_scheme, scheme_names, settings_for
 from yinzi.converter import Candidate, Converter
@@ -42,6 +43,7 @@ from yinzi.session import (
 __all__ = ["TypeApp"]
 
 _KEPT_TIMES: Final = 200
+_PAUSE_SECONDS: Final = 0.05
 _CONTEXT_CHARACTERS: Final = 64
 _KEY_NAMES: Final = {"ctrl+@": "ctrl+space"}
 
@@ -64,6 +66,9 @@ F4  scheme                     Ctrl+Q  leave
 
 Choices are remembered until you leave; nothing leaves this machine.
 Any key goes back."""
+
+
+_KEYS: Final = "F1 help  F2 中/EN  F3 accent  F4 scheme  F5 private  F6 。/.  Ctrl+Q leave"
 
 
 class HelpScreen(ModalScreen[None]):
@@ -105,6 +110,7 @@ class TypeApp(App[str]):
     #text { height: 1fr; border: round $primary; }
     #input { height: auto; border: round $accent; padding: 0 1; }
     #preedit, #candidates { height: auto; min-height: 1; }
+    #keys { height: 1; padding: 0 1; color: $text-muted; }
     #status { height: 1; padding: 0 1; background: $panel; }
     HelpScreen { align: center middle; }
     #help { width: 76; height: auto; border: round $accent; padding: 0 2; background: $surface; }
@@ -131,6 +137,7 @@ class TypeApp(App[str]):
         self._late_ms = 0.0
         self._notice = ""
         self._is_asking = False
+        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -139,7 +146,7 @@ class TypeApp(App[str]):
             yield Static(id="preedit")
             yield Static(id="candidates")
         yield Static(id="status")
-        yield Footer()
+        yield Static(_KEYS, id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin in the text."""
@@ -177,7 +184,7 @@ class TypeApp(App[str]):
             elif isinstance(effect, Forget):
                 self._notice = f"forgot {effect.part.text}"
         self._show()
-        self._ask_late()
+        self._ask_late_soon()
 
     def _before_cursor(self) -> str:
         row, column = self._text.cursor_location
@@ -185,6 +192,12 @@ class TypeApp(App[str]):
         return line[-_CONTEXT_CHARACTERS:] if line or not row else "\n"
 
     # Late results.
+
+    def _ask_late_soon(self) -> None:
+        """Ask after a pause: while keys come fast, they get the whole machine."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(_PAUSE_SECONDS, self._ask_late)
 
     def _ask_late(self) -> None:
         """Ask the neural model about the present input, unless it is busy with another."""
@@ -260,7 +273,7 @@ class TypeApp(App[str]):
         self.session.engine = self._memory
         self._notice = ""
         self._show()
-        self._ask_late()
+        self._ask_late_soon()
 
     def action_leave(self) -> None:
         """End with the text; an input that is not committed is added as it is."""

@@ -72,9 +72,7 @@ def test_without_a_terminal_it_says_so(tiny_folder: Path) -> None:
 
 def test_without_textual_it_names_the_extra() -> None:
     script = (
-        "import sys; sys.modules['textual'] = None\n"
-        "from yinzi.cli.main import main\n"
-        "main(['type'])"
+        "import sys; sys.modules['textual'] = None\nfrom yinzi.cli.main import main\nmain(['type'])"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
