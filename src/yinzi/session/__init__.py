@@ -18,7 +18,8 @@ from yinzi.session.effects import (
 )
 from yinzi.session.engine import Learner, SessionEngine
 from yinzi.session.keys import Key
-from yinzi.session.machine import LateQuestion, SessionMachine, Step
+from yinzi.session.lists import LateQuestion
+from yinzi.session.machine import SessionMachine, Step
 from yinzi.session.memory import RememberingEngine
 from yinzi.session.session import Outcome, Session
 from yinzi.session.settings import SessionSettings

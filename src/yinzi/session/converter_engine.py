@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from yinzi.converter import Candidate, Converter, LatePolicy, Typing
 from yinzi.errors import InvalidPinyin
-from yinzi.pinyin import EdgeKind, SyllableGraph, syllable_id
+from yinzi.pinyin import SyllableGraph, syllable_id
 
 __all__ = ["ConverterEngine"]
 
 _MAX_CONTEXTS: Final = 4
 """Left contexts whose unfinished work is kept: of a partial selection and its undoing."""
+
+_PASSED_THROUGH: Final = -1000.0
+"""Penalty of letters that pass through: any reading goes before."""
 
 
 class ConverterEngine:
@@ -98,21 +101,27 @@ def _split(graph: SyllableGraph, candidate: Candidate) -> tuple[int, ...] | None
     reached: dict[int, tuple[float, tuple[int, ...]]] = {candidate.start: (0.0, ())}
     for syllable in candidate.syllables:
         further: dict[int, tuple[float, tuple[int, ...]]] = {}
-        try:
-            number = syllable_id(syllable)
-        except InvalidPinyin:
-            number = -1
         for place, (logprob, ends) in reached.items():
-            for edge in graph.outgoing(place):
-                if edge.end > candidate.end:
-                    continue
-                if edge.kind is EdgeKind.LITERAL:
-                    fits = graph.text[edge.start : edge.end].strip() == syllable.strip()
-                else:
-                    fits = edge.syllable_lo <= number < edge.syllable_hi
-                total = logprob + edge.logprob
-                if fits and (edge.end not in further or further[edge.end][0] < total):
-                    further[edge.end] = (total, (*ends, edge.end))
+            for end, of_edge in _readings(graph, place, syllable):
+                total = logprob + of_edge
+                if end <= candidate.end and (end not in further or further[end][0] < total):
+                    further[end] = (total, (*ends, end))
         reached = further
     found = reached.get(candidate.end)
     return None if found is None else found[1]
+
+
+def _readings(graph: SyllableGraph, place: int, syllable: str) -> Iterator[tuple[int, float]]:
+    """Yield where letters from a place end that stand for a syllable, and their penalties."""
+    try:
+        number = syllable_id(syllable)
+    except InvalidPinyin:
+        number = -2  # in no range, and not what literals have
+    for edge in graph.outgoing(place):
+        if edge.syllable_lo <= number < edge.syllable_hi:
+            yield edge.end, edge.logprob
+    if graph.text.startswith(syllable, place):  # passed through, perhaps as several edges
+        end = place + len(syllable)
+        while end < len(graph.text) and not graph.incoming(end):
+            end += 1
+        yield end, _PASSED_THROUGH

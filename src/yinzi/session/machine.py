@@ -32,11 +32,12 @@ from yinzi.session.effects import (
 )
 from yinzi.session.engine import SessionEngine
 from yinzi.session.keys import Key
+from yinzi.session.lists import CandidateLists
 from yinzi.session.punctuation import chinese_punctuation
 from yinzi.session.settings import SessionSettings
-from yinzi.session.state import NOTHING, Mode, Selection, SessionState, Shown
+from yinzi.session.state import Mode, Selection, SessionState, Shown
 
-__all__ = ["LateQuestion", "SessionMachine", "Step"]
+__all__ = ["SessionMachine", "Step"]
 
 CONTEXT_CHARACTERS: Final = 64
 """Characters of left context that are kept."""
@@ -60,20 +61,6 @@ class Step(NamedTuple):
     state: SessionState
     effects: tuple[Effect, ...] = ()
     is_handled: bool = True
-
-
-class LateQuestion(NamedTuple):
-    """A question that takes longer than a key may.
-
-    Attributes:
-        letters: the input it is about.
-        left_context: the text before it.
-        ask: gives the answer; another thread may call it.
-    """
-
-    letters: str
-    left_context: str
-    ask: Callable[[], Candidate | None]
 
 
 @dataclass(frozen=True)
@@ -119,47 +106,17 @@ class SessionMachine:
         text = state.selected_text + _as_typed(state.letters)
         return Step(self._behind(self._dismissed(state), text), (Commit(text),) if text else ())
 
-    def late_question(self, state: SessionState) -> LateQuestion | None:
-        """Return what is still to be asked about the input; None if nothing may change."""
-        is_open = state.letters and not state.is_english and not state.has_moved
-        if not is_open or state.shown.has_late or self.settings.late_policy is None:
-            return None
-        ask = self.engine.late_question(state.letters, state.rest_context)
-        return None if ask is None else LateQuestion(state.letters, state.rest_context, ask)
-
-    def accept_late(
-        self, state: SessionState, question: LateQuestion, answer: Candidate | None
-    ) -> SessionState:
-        """Return the state with an answer let in, as the late policy says.
-
-        The state stays as it is if the input is another one by now, the highlight has moved, or
-        the question was answered before.
-        """
-        policy = self.settings.late_policy
-        is_stale = (question.letters, question.left_context) != (state.letters, state.rest_context)
-        if policy is None or is_stale or state.has_moved or state.shown.has_late:
-            return state
-        if not state.letters or state.is_english:
-            return state
-        candidates = state.candidates
-        if answer is not None:
-            merged = policy.merge(candidates, answer, limit=max(len(candidates), 100))
-            candidates = tuple(merged)
-        shown = state.shown._replace(candidates=candidates, has_late=True)
-        return self._showing(state, shown)
-
-    def refreshed(self, state: SessionState) -> SessionState:
-        """Return the state with its candidates asked for anew, as after a change of engine."""
-        if state.is_suggesting or state.is_english:
-            return state
-        return self._asked(replace(state, seen=MappingProxyType({})))
+    @cached_property
+    def lists(self) -> CandidateLists:
+        """What fills the lists of states, late results included."""
+        return CandidateLists(self.engine, self.settings)
 
     # Keys by situation.
 
     def _press_idle(self, state: SessionState, key: Key) -> Step:
         character = key.character
         if character and character in self.settings.starting_keys:
-            return Step(self._asked(replace(state, letters=character, cursor=1)))
+            return Step(self.lists.asked(replace(state, letters=character, cursor=1)))
         if character in _UPPER and self.settings.has_temporary_english:
             return Step(_with_english(state, character, 1))
         if character and self.settings.punctuation == "full":
@@ -254,7 +211,7 @@ class SessionMachine:
 
     def _backspace(self, state: SessionState) -> Step:
         if state.selections and state.letters == state.selections[-1].rest:
-            return Step(self._asked(_without_last_selection(state)))
+            return Step(self.lists.asked(_without_last_selection(state)))
         return self._edited(state, delete_letters(_composition(state), is_forward=False))
 
     def _delete(self, state: SessionState) -> Step:
@@ -266,7 +223,7 @@ class SessionMachine:
             return Step(state, (Bell(),))
         if not edited.letters and not state.selections:
             return Step(self._dismissed(state))
-        return Step(self._asked(replace(state, letters=edited.letters, cursor=edited.cursor)))
+        return Step(self.lists.asked(replace(state, letters=edited.letters, cursor=edited.cursor)))
 
     def _move_cursor(self, key: Key, state: SessionState) -> Step:
         n_letters = len(state.letters)
@@ -334,7 +291,7 @@ class SessionMachine:
             cursor=len(selection.rest),
             is_suggesting=False,
         )
-        return Step(self._asked(state)) if state.letters else self._commit(state)
+        return Step(self.lists.asked(state)) if state.letters else self._commit(state)
 
     def _commit(self, state: SessionState, suffix: str = "") -> Step:
         """Commit what was chosen, and learn it; the input has no letters left."""
@@ -347,7 +304,7 @@ class SessionMachine:
             effects.append(learned)
         state = self._behind(self._dismissed(state), text)
         state = replace(state, last_commit=None if suffix else learned)
-        return Step(self._suggesting(state), tuple(effects))
+        return Step(self.lists.suggesting(state), tuple(effects))
 
     def _finish_with(self, state: SessionState, character: str) -> Step:
         """Commit the highlighted candidate, first candidates for what is left, and a character."""
@@ -384,7 +341,9 @@ class SessionMachine:
         kept = tuple(one for one in state.candidates if one is not candidate)
         state = replace(
             state,
-            shown=state.shown._replace(candidates=kept, splits=self._splits(state.letters, kept)),
+            shown=state.shown._replace(
+                candidates=kept, splits=self.lists.splits(state.letters, kept)
+            ),
             highlight=max(0, min(state.highlight, len(kept) - 1)),
             has_moved=True,
             seen=MappingProxyType({}),
@@ -406,30 +365,6 @@ class SessionMachine:
         return Step(replace(state, left_context=context[-CONTEXT_CHARACTERS:]), is_handled=False)
 
     # Parts of states.
-
-    def _asked(self, state: SessionState) -> SessionState:
-        """Return the state with the candidates for its letters; what was seen is seen again."""
-        if not state.letters:
-            return replace(state, shown=NOTHING, highlight=0, has_moved=False)
-        shown = state.seen.get((state.rest_context, state.letters))
-        if shown is None:
-            candidates = tuple(self.engine.candidates(state.letters, state.rest_context))
-            shown = Shown(candidates, self._splits(state.letters, candidates))
-        return self._showing(replace(state, highlight=0, has_moved=False), shown)
-
-    def _showing(self, state: SessionState, shown: Shown) -> SessionState:
-        seen = {**state.seen, (state.rest_context, state.letters): shown}
-        return replace(state, shown=shown, seen=MappingProxyType(seen), is_suggesting=False)
-
-    def _splits(self, letters: str, candidates: tuple[Candidate, ...]) -> tuple[int, ...]:
-        return tuple(self.engine.split(letters, candidates[0])) if candidates else ()
-
-    def _suggesting(self, state: SessionState) -> SessionState:
-        n = min(self.settings.n_suggestions, self.settings.page_size)
-        if n == 0 or self.settings.is_private:
-            return state
-        found = tuple(self.engine.next_words(state.left_context, n))
-        return replace(state, shown=Shown(found, ()), is_suggesting=bool(found))
 
     def _behind(self, state: SessionState, text: str) -> SessionState:
         """Return the state after a text has been written."""

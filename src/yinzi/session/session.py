@@ -10,7 +10,8 @@ from yinzi.converter.candidate import Candidate
 from yinzi.session.effects import Bell, Commit, Effect, Forget, Learn, Unlearn
 from yinzi.session.engine import Learner, SessionEngine
 from yinzi.session.keys import Key
-from yinzi.session.machine import LateQuestion, SessionMachine, Step
+from yinzi.session.lists import LateQuestion
+from yinzi.session.machine import SessionMachine, Step
 from yinzi.session.settings import SessionSettings
 from yinzi.session.state import Mode, Preedit, SessionState
 
@@ -103,12 +104,12 @@ class Session:
 
     def late_question(self) -> LateQuestion | None:
         """Return what is still to be asked about the input; None if nothing may change."""
-        return self._machine.late_question(self.state)
+        return self._machine.lists.late_question(self.state)
 
     def accept_late(self, question: LateQuestion, answer: Candidate | None) -> bool:
         """Let an answer in if the input is still the same, and tell whether the list changed."""
         before = self.candidates
-        self.state = self._machine.accept_late(self.state, question, answer)
+        self.state = self._machine.lists.accept_late(self.state, question, answer)
         return self.candidates != before
 
     def wait_for_late(self) -> bool:
@@ -135,7 +136,7 @@ class Session:
     @engine.setter
     def engine(self, engine: SessionEngine) -> None:
         self._machine = replace(self._machine, engine=engine)
-        self.state = self._machine.refreshed(self.state)
+        self.state = self._machine.lists.refreshed(self.state)
 
     @property
     def mode(self) -> Mode:
