@@ -39,6 +39,15 @@ def type(
     private: Annotated[
         bool, typer.Option("--private", help="Learn and suggest nothing.", show_default=False)
     ] = False,
+    scheme: Annotated[
+        str, typer.Option("--scheme", metavar="NAME", help="What letters mean.")
+    ] = "pinyin",
+    accent: Annotated[
+        str,
+        typer.Option(
+            "--accent", metavar="NAME", help="Sounds that count as one: exact, southern, all."
+        ),
+    ] = "exact",
     no_encoder: NoEncoderOption = False,
     artifact: ArtifactOption = "base",
     debug: DebugOption = False,
@@ -68,6 +77,7 @@ def type(
         is_private=private,
     )
     converter = loading.load_converter(artifact, no_encoder=no_encoder)
-    text = TypeApp(converter, settings=settings).run() or ""
+    app = TypeApp(converter, settings=settings, scheme_name=scheme, accent=accent)
+    text = app.run() or ""
     if print_text:
         print(text)

@@ -25,6 +25,7 @@ from textual.widgets import Static, TextArea
 from yinzi.cli.type_schemes import accent_names, make_scheme, scheme_names, settings_for
 from yinzi.converter import Candidate, Converter
 from yinzi.errors import ConfigError
+from yinzi.pinyin import FULL_PINYIN
 from yinzi.session import (
     Bell,
     ConverterEngine,
@@ -32,6 +33,7 @@ from yinzi.session import (
     Key,
     LateQuestion,
     Learn,
+    Learner,
     Mode,
     Outcome,
     RememberingEngine,
@@ -72,7 +74,11 @@ _KEYS: Final = "F1 help  F2 中/EN  F3 accent  F4 scheme  F5 private  F6 。/.  
 
 
 class HelpScreen(ModalScreen[None]):
-    """The keys; any key goes back."""
+    """The keys; any key goes back, and Ctrl+Q leaves."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        super().__init__()
+        self._leave = leave
 
     def compose(self) -> ComposeResult:
         """Show the text."""
@@ -82,23 +88,45 @@ class HelpScreen(ModalScreen[None]):
         """Go back."""
         event.stop()
         self.dismiss()
+        if event.key == "ctrl+q":
+            self._leave()
 
 
 class CommittedText(TextArea):
-    """The text written so far; keys that are not for the session edit it as usual."""
+    """The text written so far; keys that are not for the session edit it as usual.
+
+    Textual runs the usual actions of keys later than it hands keys out, so that a fast typist's
+    Backspace would come behind the next letter. The common ones are therefore run here.
+    """
 
     def __init__(self, press: Callable[[events.Key], bool]) -> None:
         super().__init__(id="text")
         self._press = press
+        self._edits: dict[str, Callable[[], None]] = {
+            "backspace": self.action_delete_left,
+            "delete": self.action_delete_right,
+            "left": self.action_cursor_left,
+            "right": self.action_cursor_right,
+            "up": self.action_cursor_up,
+            "down": self.action_cursor_down,
+            "home": self.action_cursor_line_start,
+            "end": self.action_cursor_line_end,
+        }
 
     async def _on_key(self, event: events.Key) -> None:
-        if self._press(event):
+        is_handled = self._press(event)
+        if not is_handled and event.key in self._edits:
+            self._edits[event.key]()
+            is_handled = True
+        if is_handled:
             event.stop()
             event.prevent_default()
 
 
 class TypeApp(App[str]):
     """Type with a converter; the result is the text.
+
+    Without a learner, choices are remembered until the end.
 
     Attributes:
         session: what answers the keys.
@@ -116,23 +144,41 @@ class TypeApp(App[str]):
     #help { width: 76; height: auto; border: round $accent; padding: 0 2; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "show_help", "Help", priority=True),
-        Binding("f2", "toggle_mode", "中/EN", priority=True),
-        Binding("f3", "next_accent", "Accent", priority=True),
-        Binding("f4", "next_scheme", "Scheme", priority=True),
-        Binding("f5", "toggle_private", "Private", priority=True),
-        Binding("f6", "toggle_punctuation", "。/.", priority=True),
-        Binding("ctrl+q", "leave", "Leave", priority=True),
+        # Switches are keys of the text, so that none overtakes the letters before it. This line
+        # only puts out of force that Textual leaves at once.
+        Binding("ctrl+q", "leave", show=False)
     ]
 
-    def __init__(self, converter: Converter, *, settings: SessionSettings) -> None:
+    def __init__(
+        self,
+        converter: Converter,
+        *,
+        settings: SessionSettings,
+        scheme_name: str = FULL_PINYIN.name,
+        accent: str = "exact",
+        learner: Learner | None = None,
+    ) -> None:
         super().__init__()
         self._converter = converter
-        self._scheme_name, self._accent = scheme_names()[0], accent_names()[0]
-        engine = ConverterEngine(converter)
+        self._scheme_name, self._accent = scheme_name, accent
+        scheme = make_scheme(scheme_name, accent)
+        engine = ConverterEngine(converter.with_scheme(scheme))
         engine.warm_up()
-        self._memory = RememberingEngine(engine)
-        self.session = Session(self._memory, settings=settings, learner=self._memory)
+        self._memory = RememberingEngine(engine) if learner is None else None
+        self.session = Session(
+            self._memory or engine,
+            settings=settings_for(scheme, settings),
+            learner=self._memory or learner,
+        )
+        self._switches: dict[str, Callable[[], None]] = {
+            "f1": self.action_show_help,
+            "f2": self.action_toggle_mode,
+            "f3": self.action_next_accent,
+            "f4": self.action_next_scheme,
+            "f5": self.action_toggle_private,
+            "f6": self.action_toggle_punctuation,
+            "ctrl+q": self.action_leave,
+        }
         self._key_ms: deque[float] = deque(maxlen=_KEPT_TIMES)
         self._late_ms = 0.0
         self._notice = ""
@@ -157,6 +203,10 @@ class TypeApp(App[str]):
 
     def _press(self, event: events.Key) -> bool:
         """Answer a key and tell whether it was for the session."""
+        switch = self._switches.get(event.key)
+        if switch is not None:
+            switch()
+            return True
         key = _key_of(event)
         if key is None:
             return False
@@ -170,7 +220,7 @@ class TypeApp(App[str]):
     def _carry_out(self, outcome: Outcome) -> None:
         """Write what was committed, say what was learned, and show the new state."""
         if outcome.committed:
-            self._text.insert(outcome.committed)
+            self._write(outcome.committed)
         self._notice = ""
         for effect in outcome.effects:
             if isinstance(effect, Bell):
@@ -186,8 +236,13 @@ class TypeApp(App[str]):
         self._show()
         self._ask_late_soon()
 
+    def _write(self, text: str) -> None:
+        """Put a text in the place of what is selected, or at the cursor."""
+        start, end = self._text.selection
+        self._text.replace(text, start, end, maintain_selection_offset=False)
+
     def _before_cursor(self) -> str:
-        row, column = self._text.cursor_location
+        row, column = min(self._text.selection)
         line = self._text.document.get_line(row)[:column]
         return line[-_CONTEXT_CHARACTERS:] if line or not row else "\n"
 
@@ -227,8 +282,7 @@ class TypeApp(App[str]):
 
     def action_show_help(self) -> None:
         """Show the keys."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self.action_leave))
 
     def action_toggle_mode(self) -> None:
         """Switch between Chinese and English."""
@@ -268,9 +322,11 @@ class TypeApp(App[str]):
             self._show()
             return
         self._scheme_name, self._accent = scheme_name, accent
-        self._memory.engine = ConverterEngine(self._converter.with_scheme(scheme))
+        engine = ConverterEngine(self._converter.with_scheme(scheme))
+        if self._memory is not None:
+            self._memory.engine = engine
         self.session.settings = settings_for(scheme, self.session.settings)
-        self.session.engine = self._memory
+        self.session.engine = self._memory or engine
         self._notice = ""
         self._show()
         self._ask_late_soon()
@@ -279,14 +335,14 @@ class TypeApp(App[str]):
         """End with the text; an input that is not committed is added as it is."""
         outcome = self.session.commit_letters()
         if outcome.committed:
-            self._text.insert(outcome.committed)
+            self._write(outcome.committed)
         self.exit(self._text.text)
 
     # What is shown.
 
     @property
     def _text(self) -> CommittedText:
-        return self.query_one("#text", CommittedText)
+        return self.screen_stack[0].query_one("#text", CommittedText)
 
     def _show(self) -> None:
         screen = self.screen_stack[0]
@@ -339,7 +395,8 @@ class TypeApp(App[str]):
 
 def _after(name: str, names: tuple[str, ...]) -> str:
     """Return the name after one, the first after the last."""
-    return names[(names.index(name) + 1) % len(names)]
+    place = names.index(name) if name in names else -1
+    return names[(place + 1) % len(names)]
 
 
 def _key_of(event: events.Key) -> Key | None:

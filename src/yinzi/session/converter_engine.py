@@ -56,7 +56,7 @@ class ConverterEngine:
         if ask is not None:
             ask()
         self.next_words("我们", 1)
-        self._typings.clear()
+        self.drop_work()
 
     def candidates(self, letters: str, left_context: str) -> Sequence[Candidate]:
         """Return sentences for all letters, then words for the first ones."""
@@ -94,6 +94,10 @@ class ConverterEngine:
     def next_words(self, left_context: str, n: int) -> Sequence[Candidate]:
         """Return likely next words by the language model."""
         return self._converter.next_words(left_context, n=n)
+
+    def drop_work(self) -> None:
+        """Begin every input anew; a user's words in the converter may have changed."""
+        self._typings.clear()
 
 
 def _split(graph: SyllableGraph, candidate: Candidate) -> tuple[int, ...] | None:

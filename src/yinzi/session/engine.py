@@ -44,6 +44,9 @@ class SessionEngine(Protocol):
     def next_words(self, left_context: str, n: int) -> Sequence[Candidate]:
         """Return at most `n` words that may come next; they consume no letters."""
 
+    def drop_work(self) -> None:
+        """Keep nothing that was worked out before: what is known has changed."""
+
 
 class Learner(Protocol):
     """Remembers choices. What it knows changes the engine's answers."""

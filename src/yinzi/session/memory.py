@@ -112,6 +112,10 @@ class RememberingEngine:
         """Return what the engine suggests."""
         return self.engine.next_words(left_context, n)
 
+    def drop_work(self) -> None:
+        """Let the engine do so."""
+        self.engine.drop_work()
+
     def _is_allowed(self, letters: str, candidate: Candidate) -> bool:
         consumed = _plain(letters[: candidate.end])
         return (consumed, candidate.text) not in self._memory.forgotten

@@ -177,15 +177,18 @@ class Session:
     def _take(self, step: Step) -> Outcome:
         """Enter the state of a step and carry out what it learns."""
         before, self.state = self.state, step.state
-        if self._learner is not None:
-            for effect in step.effects:
-                if isinstance(effect, Learn):
-                    self._learner.learn(effect.parts, effect.left_context)
-                elif isinstance(effect, Unlearn):
-                    self._learner.unlearn(effect.parts, effect.left_context)
-                elif isinstance(effect, Forget) and not self._learner.forget(
-                    effect.part, effect.left_context
-                ):
+        if self._learner is None:
+            return Outcome(step.is_handled, step.effects)
+        for effect in step.effects:
+            if isinstance(effect, Learn):
+                self._learner.learn(effect.parts, effect.left_context)
+            elif isinstance(effect, Unlearn):
+                self._learner.unlearn(effect.parts, effect.left_context)
+            elif isinstance(effect, Forget):
+                if not self._learner.forget(effect.part, effect.left_context):
                     self.state = before
                     return Outcome(True, (Bell(),))
+            else:
+                continue
+            self.engine.drop_work()
         return Outcome(step.is_handled, step.effects)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +20,7 @@ from yinzi.converter import Converter
 from yinzi.errors import ConfigError
 from yinzi.pinyin import FULL_PINYIN, EdgeKind, InputScheme
 from yinzi.pinyin.edges import Proposal
-from yinzi.session import SessionSettings
+from yinzi.session import CommittedPart, SessionSettings
 
 Steps = Callable[[Pilot[str]], Awaitable[None]]
 
@@ -71,6 +71,16 @@ def test_backspace_takes_back_and_deletes(converter: Converter) -> None:
     assert drive(converter, steps) == "反"
 
 
+def test_a_commit_takes_the_place_of_what_is_selected(converter: Converter) -> None:
+    async def steps(pilot: Pilot[str]) -> None:
+        await pilot.press(*"woyao", "space", *"nihao", "space", "shift+left", "shift+left")
+        await pilot.press(*"mai")
+        assert pilot.app.session.state.left_context == "我要"  # type: ignore[attr-defined]
+        await pilot.press("space", *"jipiao", "space")
+
+    assert drive(converter, steps) == "我要买机票"
+
+
 def test_the_text_before_the_cursor_is_context(converter: Converter) -> None:
     async def steps(pilot: Pilot[str]) -> None:
         await pilot.press(*"woyaomai", "space", *"nihao", "space", "left", "left")
@@ -95,14 +105,44 @@ def test_switches_without_schemes_and_accents_say_so(converter: Converter) -> No
     assert drive(converter, steps) == ",ok"
 
 
+def test_a_learner_of_the_callers_is_told(converter: Converter) -> None:
+    learned: list[str] = []
+
+    class Learner:
+        def learn(self, parts: Sequence[CommittedPart], left_context: str) -> None:
+            learned.extend(part.text for part in parts)
+
+        def unlearn(self, parts: Sequence[CommittedPart], left_context: str) -> None: ...
+
+        def forget(self, part: CommittedPart, left_context: str) -> bool:
+            return False
+
+    async def run() -> None:
+        app = TypeApp(converter, settings=SessionSettings(), learner=Learner())
+        async with app.run_test() as pilot:
+            await pilot.press(*"fangan", "2", *"fangan")
+            assert app.session.candidates[0].text == "方案"
+            await pilot.press("ctrl+q")
+
+    asyncio.run(run())
+    assert learned == ["反感"]
+
+
 def test_help_covers_the_screen_until_a_key_comes(converter: Converter) -> None:
     async def steps(pilot: Pilot[str]) -> None:
-        await pilot.press("f1", "f1")
+        await pilot.press("f1")
         assert len(pilot.app.screen_stack) == 2
         await pilot.press("n")
         assert len(pilot.app.screen_stack) == 1
 
     assert drive(converter, steps) == ""
+
+
+def test_leaving_from_the_help_keeps_the_text(converter: Converter) -> None:
+    async def steps(pilot: Pilot[str]) -> None:
+        await pilot.press(*"nihao", "space", "f1", "ctrl+q")
+
+    assert drive(converter, steps) == "你好"
 
 
 def test_leaving_adds_the_letters_that_are_not_committed(converter: Converter) -> None:
@@ -143,6 +183,7 @@ def test_schemes_and_accents_go_round(
 
     drive(converter, steps)
     assert made == [
+        ("pinyin", "exact"),
         ("xiaohe", "exact"),
         ("xiaohe", "southern"),
         ("pinyin", "southern"),

@@ -50,11 +50,10 @@ def test_a_sentence_is_typed_chosen_committed_and_printed(
     program.press("x")
     program.wait_until_gone("Any key goes back.")
     program.press("f5")
-    program.wait_for("private")
-    program.press("backspace")
-    program.press("ctrl+q")
+    program.wait_for("· private ·")
+    program.press("backspace", ".", "nihao", "\x1b[D", "ctrl+q")  # faster than the screen
     assert program.wait_for_end() == 0
-    assert printed.read_text(encoding="utf-8") == "我要卖机票，泥\n"
+    assert printed.read_text(encoding="utf-8") == "我要卖机票，泥。nihao\n"
 
 
 def test_without_a_terminal_it_says_so(tiny_folder: Path) -> None:
@@ -68,6 +67,16 @@ def test_without_a_terminal_it_says_so(tiny_folder: Path) -> None:
     assert ended.returncode == 1
     assert "needs a terminal" in ended.stderr
     assert "yinzi convert" in ended.stderr
+
+
+def test_an_unknown_accent_is_refused_before_the_screen_opens(
+    tiny_folder: Path, printed: Path
+) -> None:
+    command = [*COMMAND, "--artifact", str(tiny_folder), "--accent", "northern"]
+    program = TerminalProgram(command, stdout=printed)
+    program.wait_for("unknown accent 'northern'")
+    assert program.wait_for_end() == 1
+    program.close()
 
 
 def test_without_textual_it_names_the_extra() -> None:

@@ -193,6 +193,33 @@ def test_without_a_learner_nothing_is_learned_or_forgotten(engine: ConverterEngi
     assert session.press("backspace").effects == ()
 
 
+class Counting(ConverterEngine):
+    """Counts how often it was told that what is known has changed."""
+
+    n_dropped = 0
+
+    def drop_work(self) -> None:
+        self.n_dropped += 1
+        super().drop_work()
+
+
+def test_the_engine_is_told_when_something_was_learned(converter: Converter) -> None:
+    engine = Counting(converter)
+    memory = RememberingEngine(engine)
+    session = Session(memory, learner=memory)
+    for keys, n_dropped in (
+        (["n", "i", "enter"], 0),
+        (["n", "i", "space"], 1),
+        (["backspace"], 2),
+        (["n", "i", "ctrl+delete", "escape"], 3),
+    ):
+        session.type(keys)
+        assert engine.n_dropped == n_dropped
+    session = Session(engine, learner=Silent())
+    session.type(["n", "i", "ctrl+delete"])
+    assert engine.n_dropped == 3, "nothing was forgotten"
+
+
 def test_a_state_can_be_taken_up_again(engine: ConverterEngine) -> None:
     session = Session(engine)
     session.type("nihao")

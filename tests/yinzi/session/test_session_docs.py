@@ -38,5 +38,5 @@ def test_every_word_of_scripts_is_documented() -> None:
 
 
 def test_the_script_on_the_page_can_be_read() -> None:
-    (script,) = blocks("")
+    (script,) = blocks("text")
     assert len(read_scenarios(script, name="page")) == 1
