@@ -18,10 +18,10 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
+from yinzi.cli.type_help import HelpScreen
 from yinzi.cli.type_schemes import accent_names, make_scheme, scheme_names, settings_for
 from yinzi.converter import Candidate, Converter
 from yinzi.errors import ConfigError
@@ -49,47 +49,7 @@ _PAUSE_SECONDS: Final = 0.05
 _CONTEXT_CHARACTERS: Final = 64
 _KEY_NAMES: Final = {"ctrl+@": "ctrl+space"}
 
-_HELP: Final = """\
-a-z '            letters of the input, ' between syllables
-Space  1-9  ;    the highlighted candidate, one by its number, the second
-[  ]             only the first or the last character of the word
-Enter  Esc       commit the letters as they are; drop the input
--  =  PgUp PgDn  turn pages
-Up  Down  Tab    move the highlight
-Left  Right      move in the input; with Ctrl by syllables
-Backspace        undo a partial selection, or delete a letter;
-                 directly after a commit: unlearn what it taught
-Ctrl+Delete      never offer the highlighted candidate again
-A-Z              begin an English word
-
-F2  Chinese or English         F5  private: learn nothing
-F3  accent                     F6  Chinese or plain punctuation
-F4  scheme                     Ctrl+Q  leave
-
-Choices are remembered until you leave; nothing leaves this machine.
-Any key goes back."""
-
-
 _KEYS: Final = "F1 help  F2 中/EN  F3 accent  F4 scheme  F5 private  F6 。/.  Ctrl+Q leave"
-
-
-class HelpScreen(ModalScreen[None]):
-    """The keys; any key goes back, and Ctrl+Q leaves."""
-
-    def __init__(self, leave: Callable[[], None]) -> None:
-        super().__init__()
-        self._leave = leave
-
-    def compose(self) -> ComposeResult:
-        """Show the text."""
-        yield Static(_HELP, id="help", markup=False)
-
-    def on_key(self, event: events.Key) -> None:
-        """Go back."""
-        event.stop()
-        self.dismiss()
-        if event.key == "ctrl+q":
-            self._leave()
 
 
 class CommittedText(TextArea):

@@ -111,7 +111,7 @@ KEYS = st.sampled_from(
 
 
 @given(st.lists(KEYS, max_size=25))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_is_pressed(engine: ConverterEngine, keys: list[str]) -> None:
     machine = SessionMachine(engine, SessionSettings(n_suggestions=2), can_learn=True)
     state = SessionState()
@@ -152,7 +152,7 @@ def check(machine: SessionMachine, state: SessionState) -> None:
 
 
 @given(st.lists(st.sampled_from([*"nihaoxan", "1", "2", "space", "="]), max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_letter_is_committed_once(engine: ConverterEngine, keys: list[str]) -> None:
     session = Session(engine, settings=SessionSettings(n_suggestions=0), learner=Silent())
     learned: list[Learn] = []
