@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "src/yinzi"
-HEAVY = ("torch", "transformers", "ray", "typer", "rich", "click", "pypinyin", "scipy", "pandas")
+HEAVY = (
+    *("torch", "transformers", "ray", "typer", "rich", "click"),
+    *("textual", "pypinyin", "scipy", "pandas"),
+)
 
 
 def imported_packages(path: Path) -> Iterator[str]:
@@ -32,7 +35,7 @@ def test_runtime_imports_numpy_and_the_standard_library_only(path: Path) -> None
     if "scoring" in path.parts:
         allowed |= {"onnxruntime"}
     if RUNTIME / "cli" in path.parents:
-        allowed |= {"typer", "rich"}
+        allowed |= {"typer", "rich", "textual"}
     if path.name == "output.py":
         allowed |= {"opencc"}  # the extra `traditional`, imported when it is asked for
     assert set(imported_packages(path)) <= allowed

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from yinzi.cli import annotate, convert, evaluate, explain, inspect, schemes, user
+from yinzi.cli import annotate, convert, evaluate, explain, inspect, schemes, type_command, user
 from yinzi.cli.running import DebugOption, add_command, run_app
 
 __all__ = ["app", "main"]
@@ -23,6 +23,7 @@ app = typer.Typer(
 add_command(app, convert.convert, examples=convert.EXAMPLES)
 add_command(app, annotate.annotate, examples=annotate.EXAMPLES)
 add_command(app, explain.explain, examples=explain.EXAMPLES)
+add_command(app, type_command.type, examples=type_command.EXAMPLES)
 add_command(app, evaluate.evaluate, examples=evaluate.EXAMPLES)
 add_command(app, inspect.inspect, examples=inspect.EXAMPLES)
 add_command(app, schemes.schemes, examples=schemes.EXAMPLES)

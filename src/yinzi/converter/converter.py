@@ -13,6 +13,7 @@ import numpy as np
 from yinzi.artifact import Artifact
 from yinzi.converter.candidate import Candidate, check_count, sentence_candidates
 from yinzi.converter.late_results import LatePolicy
+from yinzi.converter.next_words import NextWords
 from yinzi.converter.output import OutputForm
 from yinzi.converter.typing import Typing
 from yinzi.decoding import (
@@ -127,6 +128,7 @@ class Converter:
             scorer = Encoder.from_artifact(artifact)
         self._temperature = float(_table(artifact, "ranker").get("temperature", 1.0))
         self.decoder = Decoder(lexicon, language_model, options=options, scorer=scorer)
+        self._next_words = NextWords(self.decoder)
 
     def with_scheme(self, scheme: InputScheme) -> Converter:
         """Return a converter that reads keys in another way; both share the models.
@@ -314,6 +316,23 @@ class Converter:
             late_policy=late_policy,
             output=self.output,
         )
+
+    def next_words(self, left_context: str, *, n: int = 5) -> list[Candidate]:
+        """Return likely next words after a text, before any letter of them is typed.
+
+        Words that the context makes likelier come first, so that those which fit everywhere do not
+        fill the list. None come where the text does not end in hanzi, or nothing is known to follow
+        its last word. The candidates consume no letters: `start` and `end` are 0.
+
+        >>> import yinzi
+        >>> "知道" in [word.text for word in yinzi.load().next_words("我想")]
+        True
+
+        Args:
+            left_context: the text so far.
+            n: how many at most, at least 1.
+        """
+        return self._next_words.after(left_context, n=n)
 
     def explain(self, pinyin: str, *, left_context: str = "", n_best: int = 2) -> Explanation:
         """Return why the likeliest texts for an input stand in their order, feature by feature.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from yinzi.converter.candidate import Candidate, check_count, sentence_candidates
 from yinzi.converter.late_results import LatePolicy
 from yinzi.converter.output import OutputForm
@@ -81,13 +83,36 @@ class Typing:
             has_moved: the typist has moved the highlight or turned the page since the last update:
                 nothing may change any more.
         """
-        if self._decoding is None or self._late_policy is None or has_moved:
+        if self._late_policy is None or has_moved:
             return self._written()
-        fused = self._decoder.fuse(self._decoding, [self._context])
-        best = sentence_candidates(fused, 0, 1)
-        if best:
-            self._shown = self._late_policy.merge(self._shown, best[0], limit=self._limit)
+        late = self._question()()
+        if late is not None:
+            self._shown = self._late_policy.merge(self._shown, late, limit=self._limit)
         return self._written()
+
+    def later(self) -> Callable[[], Candidate | None]:
+        """Return a question to the neural model about the input as it is now.
+
+        The function may be called from another thread, while letters go on coming here. It returns
+        the text that the model prefers for the whole input, None if there is none.
+        """
+        question, output, context = self._question(), self._output, self._left_context
+
+        def ask() -> Candidate | None:
+            late = question()
+            if late is None or output is None:
+                return late
+            return output.apply([late], left_context=context, limit=1)[0]
+
+        return ask
+
+    def _question(self) -> Callable[[], Candidate | None]:
+        decoder, decoding, context = self._decoder, self._decoding, self._context
+        if decoding is None:
+            return lambda: None
+        return lambda: next(
+            iter(sentence_candidates(decoder.fuse(decoding, [context]), 0, 1)), None
+        )
 
     def _written(self) -> list[Candidate]:
         """Return what is shown in the form of the output."""

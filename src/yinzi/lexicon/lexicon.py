@@ -284,7 +284,8 @@ class Lexicon:
 
     def main_reading(self, word_id: int) -> list[tuple[int, int]]:
         """Return the syllable id and tone of each hanzi of a word, in its main reading."""
-        node = int(np.searchsorted(self._node_first_word, word_id, side="right")) - 1
+        first_words = self._node_first_word  # int32, as the word here, or all of it is converted
+        node = int(np.searchsorted(first_words, np.int32(word_id), side="right")) - 1
         start, length = self._span(word_id)
         tones = [self._tone(position) for position in range(start, start + length)]
         return list(zip(self.node_syllables(node), tones, strict=True))
