@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from yinzi.cli import loading
-from yinzi.cli.loading import ArtifactOption, NoEncoderOption
+from yinzi.cli.loading import ArtifactOption, NoEncoderOption, UserFileOption
 from yinzi.cli.running import DebugOption
 from yinzi.errors import ConfigError, MissingExtra
 
@@ -39,13 +39,24 @@ def type(
     private: Annotated[
         bool, typer.Option("--private", help="Learn and suggest nothing.", show_default=False)
     ] = False,
+    user_file: UserFileOption = None,
+    no_user: Annotated[
+        bool,
+        typer.Option(
+            "--no-user",
+            help="Leave the user lexicon alone: choices count until the end.",
+            show_default=False,
+        ),
+    ] = False,
     scheme: Annotated[
         str, typer.Option("--scheme", metavar="NAME", help="What letters mean.")
     ] = "pinyin",
     accent: Annotated[
         str,
         typer.Option(
-            "--accent", metavar="NAME", help="Sounds that count as one: exact, southern, all."
+            "--accent",
+            metavar="PROFILE|LIST",
+            help="Sounds that are not told apart: `southern`, `sichuan`, `n-l,in-ing`, …",
         ),
     ] = "exact",
     no_encoder: NoEncoderOption = False,
@@ -77,7 +88,14 @@ def type(
         is_private=private,
     )
     converter = loading.load_converter(artifact, no_encoder=no_encoder)
-    app = TypeApp(converter, settings=settings, scheme_name=scheme, accent=accent)
+    learner = None
+    if not no_user:
+        from yinzi.session import UserLearner
+        from yinzi.user import UserLexicon
+
+        converter = converter.with_user(UserLexicon(user_file))
+        learner = UserLearner(converter)
+    app = TypeApp(converter, settings=settings, scheme_name=scheme, accent=accent, learner=learner)
     text = app.run() or ""
     if print_text:
         print(text)

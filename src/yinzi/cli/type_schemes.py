@@ -2,66 +2,54 @@
 
 from __future__ import annotations
 
-import importlib
 import string
 from dataclasses import replace
-from types import ModuleType
 from typing import Final
 
-from yinzi.errors import ConfigError
+from yinzi.converter import Converter
 from yinzi.pinyin import FULL_PINYIN, EdgeKind, InputScheme, SyllableGraph
+from yinzi.pinyin.fuzzy import FUZZY_PROFILES, read_switches
+from yinzi.pinyin.schemes import SCHEME_NAMES, get_scheme
 from yinzi.session import SessionSettings
 
-__all__ = ["ACCENTS", "accent_names", "make_scheme", "scheme_names", "settings_for"]
+__all__ = ["EXACT", "accent_names", "scheme_names", "settings_for", "typed_as"]
 
-ACCENTS: Final[dict[str, tuple[str, ...]]] = {
-    "exact": (),
-    "southern": ("z-zh", "c-ch", "s-sh", "an-ang", "en-eng", "in-ing"),
-    "all": ("z-zh", "c-ch", "s-sh", "n-l", "f-h", "r-l", "an-ang", "en-eng", "in-ing"),
-}
-"""Sounds that count as one, by the name of an accent."""
+EXACT: Final = "exact"
+"""The accent that tells all sounds apart."""
 
 _OTHER_KEYBOARDS: Final = {"nine-keys", "zhuyin", "daqian"}
 """Schemes that begin with other keys than letters, and leave none to choose with."""
 
 
-def make_scheme(name: str, accent: str) -> InputScheme:
-    """Return an input scheme that reads an accent's sounds as one.
+def typed_as(converter: Converter, scheme_name: str, accent: str) -> Converter:
+    """Return a converter that reads keys by a scheme, and an accent's sounds as one.
 
-    >>> make_scheme("pinyin", "exact").name
-    'pinyin'
+    In full pinyin, typing errors are corrected and English words are read, too.
+
+    Args:
+        converter: what converts.
+        scheme_name: a name of `yinzi.pinyin.schemes`, or a file.
+        accent: profiles and switches of `yinzi.pinyin.fuzzy`, or `EXACT`.
 
     Raises:
-        ConfigError: this version has no such scheme, or reads no accents.
+        ConfigError: there is no such scheme or accent.
     """
-    schemes, fuzzy = _module("schemes"), _module("fuzzy")
-    if name == FULL_PINYIN.name:
-        scheme = FULL_PINYIN
-    elif schemes is None:
-        raise ConfigError(f"unknown scheme {name!r}: this version has {FULL_PINYIN.name!r} only")
-    else:
-        scheme = schemes.get_scheme(name)
-    switches = ACCENTS.get(accent)
-    if switches is None:
-        raise ConfigError(f"unknown accent {accent!r}: expected one of {', '.join(ACCENTS)}")
-    if not switches:
-        return scheme
-    if fuzzy is None:
-        raise ConfigError(f"accent {accent!r}: this version reads sounds exactly only")
-    found: InputScheme = fuzzy.with_fuzzy(scheme, switches)
-    return found
+    scheme = get_scheme(scheme_name)
+    switches = () if accent == EXACT else read_switches(accent)
+    is_spelled = scheme is FULL_PINYIN
+    return converter.with_scheme(scheme).forgiving(
+        fuzzy=switches, corrects=is_spelled, english=is_spelled
+    )
 
 
 def scheme_names() -> tuple[str, ...]:
-    """Return the schemes of this version that are typed with letters, full pinyin first."""
-    schemes = _module("schemes")
-    names = (FULL_PINYIN.name,) if schemes is None else schemes.SCHEME_NAMES
-    return tuple(name for name in names if name not in _OTHER_KEYBOARDS)
+    """Return the schemes that are typed with letters, full pinyin first."""
+    return tuple(name for name in SCHEME_NAMES if name not in _OTHER_KEYBOARDS)
 
 
 def accent_names() -> tuple[str, ...]:
-    """Return the accents of this version, the exact one first."""
-    return ("exact",) if _module("fuzzy") is None else tuple(ACCENTS)
+    """Return the accents that there are profiles of, the exact one first."""
+    return (EXACT, *(name for name, switches in FUZZY_PROFILES.items() if switches))
 
 
 def settings_for(scheme: InputScheme, settings: SessionSettings) -> SessionSettings:
@@ -83,14 +71,3 @@ def _spells_with(scheme: InputScheme, character: str) -> bool:
         for graph in graphs
         for edge in graph.edges
     )
-
-
-def _module(name: str) -> ModuleType | None:
-    """Import a module of yinzi.pinyin that this version may lack."""
-    full_name = f"yinzi.pinyin.{name}"
-    try:
-        return importlib.import_module(full_name)
-    except ModuleNotFoundError as error:
-        if error.name != full_name:
-            raise
-        return None

@@ -22,7 +22,7 @@ from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from yinzi.cli.type_help import HelpScreen
-from yinzi.cli.type_schemes import accent_names, make_scheme, scheme_names, settings_for
+from yinzi.cli.type_schemes import EXACT, accent_names, scheme_names, settings_for, typed_as
 from yinzi.converter import Candidate, Converter
 from yinzi.errors import ConfigError
 from yinzi.pinyin import FULL_PINYIN
@@ -115,19 +115,19 @@ class TypeApp(App[str]):
         *,
         settings: SessionSettings,
         scheme_name: str = FULL_PINYIN.name,
-        accent: str = "exact",
+        accent: str = EXACT,
         learner: Learner | None = None,
     ) -> None:
         super().__init__()
         self._converter = converter
         self._scheme_name, self._accent = scheme_name, accent
-        scheme = make_scheme(scheme_name, accent)
-        engine = ConverterEngine(converter.with_scheme(scheme))
+        typed = typed_as(converter, scheme_name, accent)
+        engine = ConverterEngine(typed)
         engine.warm_up()
         self._memory = RememberingEngine(engine) if learner is None else None
         self.session = Session(
             self._memory or engine,
-            settings=settings_for(scheme, settings),
+            settings=settings_for(typed.scheme, settings),
             learner=self._memory or learner,
         )
         self._switches: dict[str, Callable[[], None]] = {
@@ -276,16 +276,16 @@ class TypeApp(App[str]):
             self._show()
             return
         try:
-            scheme = make_scheme(scheme_name, accent)
+            typed = typed_as(self._converter, scheme_name, accent)
         except ConfigError as error:
             self._notice = str(error)
             self._show()
             return
         self._scheme_name, self._accent = scheme_name, accent
-        engine = ConverterEngine(self._converter.with_scheme(scheme))
+        engine = ConverterEngine(typed)
         if self._memory is not None:
             self._memory.engine = engine
-        self.session.settings = settings_for(scheme, self.session.settings)
+        self.session.settings = settings_for(typed.scheme, self.session.settings)
         self.session.engine = self._memory or engine
         self._notice = ""
         self._show()

@@ -24,6 +24,7 @@ from yinzi.session.memory import RememberingEngine
 from yinzi.session.session import Outcome, Session
 from yinzi.session.settings import SessionSettings
 from yinzi.session.state import Mode, Preedit, SessionState
+from yinzi.session.user_learner import UserLearner
 
 __all__ = [
     "Bell",
@@ -48,4 +49,5 @@ __all__ = [
     "SessionState",
     "Step",
     "Unlearn",
+    "UserLearner",
 ]

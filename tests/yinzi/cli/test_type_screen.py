@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from textual.pilot import Pilot
@@ -157,15 +156,15 @@ def test_schemes_and_accents_go_round(
 ) -> None:
     made: list[tuple[str, str]] = []
 
-    def make(name: str, accent: str) -> InputScheme:
+    def make(converter: Converter, name: str, accent: str) -> Converter:
         made.append((name, accent))
         if name == "broken":
             raise ConfigError("scheme is broken")
-        return FULL_PINYIN
+        return converter
 
     monkeypatch.setattr(type_screen, "scheme_names", lambda: ("pinyin", "xiaohe"))
     monkeypatch.setattr(type_screen, "accent_names", lambda: ("exact", "southern"))
-    monkeypatch.setattr(type_screen, "make_scheme", make)
+    monkeypatch.setattr(type_screen, "typed_as", make)
 
     async def steps(pilot: Pilot[str]) -> None:
         await pilot.press(*"nihao", "f4")
@@ -249,41 +248,23 @@ def test_keys_do_not_wait_for_the_neural_model(tiny_folder: Path) -> None:
     drive(fused, steps)
 
 
-class FakeModules:
-    """Schemes and fuzzy readings as other versions have them."""
-
-    def __init__(self) -> None:
-        self.schemes = ModuleType("schemes")
-        self.fuzzy = ModuleType("fuzzy")
-        self.schemes.SCHEME_NAMES = ("pinyin", "xiaohe", "nine-keys")  # type: ignore[attr-defined]
-        self.schemes.get_scheme = lambda name: InputScheme(name, ())  # type: ignore[attr-defined]
-        self.fuzzy.with_fuzzy = lambda scheme, switches: InputScheme(  # type: ignore[attr-defined]
-            f"{scheme.name} {' '.join(switches)}", scheme.sources
-        )
-
-    def get(self, name: str) -> ModuleType:
-        return self.schemes if name == "schemes" else self.fuzzy
+def test_schemes_typed_with_letters_are_offered() -> None:
+    assert type_schemes.scheme_names()[0] == "pinyin"
+    assert {"xiaohe", "microsoft"} <= set(type_schemes.scheme_names())
+    assert "nine-keys" not in type_schemes.scheme_names()
+    assert {"exact", "southern"} <= set(type_schemes.accent_names())
 
 
-def test_schemes_and_accents_of_versions_that_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type_schemes, "_module", FakeModules().get)
-    assert type_schemes.scheme_names() == ("pinyin", "xiaohe")
-    assert type_schemes.accent_names() == ("exact", "southern", "all")
-    assert type_schemes.make_scheme("xiaohe", "exact").name == "xiaohe"
-    assert type_schemes.make_scheme("xiaohe", "southern").name.startswith("xiaohe z-zh c-ch")
-
-
-def test_schemes_and_accents_of_versions_that_lack_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type_schemes, "_module", lambda name: None)
-    assert type_schemes.scheme_names() == ("pinyin",)
-    assert type_schemes.accent_names() == ("exact",)
-    assert type_schemes.make_scheme("pinyin", "exact") is FULL_PINYIN
-    with pytest.raises(ConfigError, match="unknown scheme 'xiaohe'"):
-        type_schemes.make_scheme("xiaohe", "exact")
-    with pytest.raises(ConfigError, match="accent 'southern': this version"):
-        type_schemes.make_scheme("pinyin", "southern")
-    with pytest.raises(ConfigError, match="unknown accent 'northern'"):
-        type_schemes.make_scheme("pinyin", "northern")
+def test_scheme_and_accent_are_read_together(converter: Converter) -> None:
+    plain = type_schemes.typed_as(converter, "xiaohe", "exact")
+    assert plain.convert("nihc")[0].text == "你好"
+    southern = type_schemes.typed_as(converter, "pinyin", "southern")
+    assert "是" in {one.text for one in southern.candidates("si")}
+    assert "是" not in {one.text for one in plain.candidates("si")}
+    with pytest.raises(ConfigError, match="unknown fuzzy switch 'northern'"):
+        type_schemes.typed_as(converter, "pinyin", "northern")
+    with pytest.raises(ConfigError, match="nothing"):
+        type_schemes.typed_as(converter, "nothing", "exact")
 
 
 def test_the_semicolon_is_a_letter_where_the_scheme_spells_with_it() -> None:
