@@ -187,7 +187,15 @@ def evaluate(
     )
     if against is not None:
         _compare(
-            converter, files, options, against, artifact=artifact, limit=limit, as_json=as_json
+            converter,
+            files,
+            options,
+            against,
+            artifact=artifact,
+            fuzzy=fuzzy,
+            correct=correct,
+            limit=limit,
+            as_json=as_json,
         )
         return
     report = evaluate_files(converter, files, options, limit=limit)
@@ -206,6 +214,8 @@ def _compare(
     against: Against,
     *,
     artifact: str,
+    fuzzy: str,
+    correct: bool,
     limit: int | None,
     as_json: bool,
 ) -> None:
@@ -222,7 +232,7 @@ def _compare(
         other = converter, replace(options, use_left_context=False)
     else:
         plainer = loading.load_converter(artifact, no_encoder=True)
-        other = plainer.with_scheme(converter.scheme), options
+        other = loading.forgive(plainer, fuzzy=fuzzy, correct=correct), options
     found = list(compare_files(files, (converter, options), other, limit=limit))
     if as_json:
         print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))

@@ -54,6 +54,9 @@ class CorrectionOptions:
             slip, worse by at most this, natural log ≥ 0.
         max_edges: corrections kept in a stretch of up to 20 letters; longer ones have more in
             proportion.
+        letters_per_slip: letters that cannot be read in full syllables are corrected only if this
+            takes one slip, and a further one for each so many letters, at least 1. Who abbreviates
+            would need many more, and means what is typed.
         min_letters: shorter stretches are taken as they are.
     """
 
@@ -63,9 +66,15 @@ class CorrectionOptions:
     max_logprob: float = -1.0
     margin: float = 6.0
     max_edges: int = 16
+    letters_per_slip: int = 24
     min_letters: int = 4
 
     def __post_init__(self) -> None:
+        if self.letters_per_slip < 1:
+            raise ConfigError(
+                f"correction option letters_per_slip is {self.letters_per_slip!r}: "
+                "expected at least 1"
+            )
         for option in fields(self):
             if option.name == "model":
                 continue
@@ -148,8 +157,13 @@ class TypingErrors:
                 first, middle, last, one, two = pairs[index - len(total)]
                 add(first, middle, one, swap)
                 chosen[middle, last, two] = _FREE_LOGPROB
-        for (first, last, syllable), logprob in chosen.items():
-            yield Proposal(first, last, syllable, syllable + 1, EdgeKind.TYPO, logprob, 0)
+        errors = [
+            Proposal(first, last, syllable, syllable + 1, EdgeKind.TYPO, logprob, 0)
+            for (first, last, syllable), logprob in chosen.items()
+        ]
+        most = 1 + n_letters // own.letters_per_slip
+        if is_full or _fewest_slips(n_letters, (*edges, *errors), options) <= most:
+            yield from errors
 
 
 @dataclass(frozen=True)
@@ -267,8 +281,8 @@ def _read_as_typed(
         incoming[edge.last].append((edge.first, unit, edge.logprob))
         outgoing[edge.first].append((edge.last, unit, edge.logprob))
         is_erhua = edge.kind is EdgeKind.INITIAL and edge.syllable_hi - edge.syllable_lo == 1
-        reached = penalties[edge.first] + (0.0 if is_erhua else edge.logprob)
-        penalties[edge.last] = max(penalties[edge.last], reached)
+        penalty = penalties[edge.first] + (0.0 if is_erhua else edge.logprob)
+        penalties[edge.last] = max(penalties[edge.last], penalty)
     n_units = len(model.before)
     ahead = np.full((n_letters + 1, n_units), _UNREACHED, dtype=np.float32)
     behind = np.full((n_letters + 1, n_units + 1), _UNREACHED, dtype=np.float32)
@@ -290,6 +304,21 @@ def _read_as_typed(
         rest = behind[lasts, units] + np.array(logprobs, dtype=np.float32)
         behind[position] = (model.before[units] + rest[:, None]).max(axis=0)
     return best, ahead, behind, penalties[-1] >= options.tail_logprob
+
+
+def _fewest_slips(n_letters: int, edges: Sequence[Proposal], options: GraphOptions) -> float:
+    """Return the fewest slips on a path of full syllables, the last one perhaps unfinished."""
+    fewest = [0.0] + [math.inf] * n_letters
+    for edge in sorted(edges):
+        n_slips = 0.0
+        if edge.kind is EdgeKind.TYPO:
+            n_slips = float(edge.logprob != _FREE_LOGPROB)
+        elif edge.syllable_hi - edge.syllable_lo != 1 and (
+            edge.last < n_letters or edge.logprob < options.tail_logprob
+        ):
+            continue
+        fewest[edge.last] = min(fewest[edge.last], fewest[edge.first] + n_slips)
+    return fewest[-1]
 
 
 def with_typing_errors(

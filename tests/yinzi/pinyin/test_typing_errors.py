@@ -138,6 +138,13 @@ def test_half_a_swap_cannot_be_had_alone(syllables: SyllableModel) -> None:
     assert EdgeKind.TYPO in before
 
 
+def test_who_abbreviates_is_not_corrected(syllables: SyllableModel) -> None:
+    options = CorrectionOptions(margin=100)
+    scheme = with_typing_errors(FULL_PINYIN, syllables, options)
+    assert not _typos(SyllableGraph.from_text("wymjp", scheme=scheme))
+    assert _typos(SyllableGraph.from_text("womennhao", scheme=scheme))
+
+
 def test_corrections_are_few(syllables: SyllableModel) -> None:
     options = CorrectionOptions(max_edges=3, margin=100)
     scheme = with_typing_errors(FULL_PINYIN, syllables, options)
