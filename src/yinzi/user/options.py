@@ -32,7 +32,7 @@ class UserOptions:
 
     word_share: float = 0.1
     word_prior: float = 1000.0
-    choice_share: float = 0.1
+    choice_share: float = 0.4
     choice_prior: float = 10.0
     commit_logprob: float = 1.0
     max_logprob: float = 8.0

@@ -68,9 +68,7 @@ def test_committed_parts_form_a_new_word(user: UserLexicon) -> None:
 
 
 def test_one_part_forms_no_new_word(user: UserLexicon) -> None:
-    user.learn(
-        [CommittedPart("我要买票", ("wo", "yao", "mai", "piao"))], cut=lambda text: list(text)
-    )
+    user.learn([CommittedPart("我要买票", ("wo", "yao", "mai", "piao"))], cut=list)
     assert user.words() == []
 
 
