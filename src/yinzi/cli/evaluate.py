@@ -192,8 +192,6 @@ def evaluate(
             options,
             against,
             artifact=artifact,
-            fuzzy=fuzzy,
-            correct=correct,
             limit=limit,
             as_json=as_json,
         )
@@ -214,8 +212,6 @@ def _compare(
     against: Against,
     *,
     artifact: str,
-    fuzzy: str,
-    correct: bool,
     limit: int | None,
     as_json: bool,
 ) -> None:
@@ -232,7 +228,7 @@ def _compare(
         other = converter, replace(options, use_left_context=False)
     else:
         plainer = loading.load_converter(artifact, no_encoder=True)
-        other = loading.forgive(plainer, fuzzy=fuzzy, correct=correct), options
+        other = plainer.with_scheme(converter.scheme), options
     found = list(compare_files(files, (converter, options), other, limit=limit))
     if as_json:
         print(json.dumps([part.to_dict() for part in found], ensure_ascii=False))
