@@ -196,11 +196,10 @@ class Lexicon:
         syllables = np.concatenate(([0], self._child_keys % _SYLLABLE_SPAN)).astype(np.int64)
         inner = np.flatnonzero(parents > 0)
         keys = syllables[parents[inner]] * n_syllables + syllables[inner + 1]
-        pairs: NDArray[np.float64] = np.bincount(keys, mass[inner + 1], minlength=n_syllables**2)
+        pairs = np.bincount(keys, mass[inner + 1], minlength=n_syllables**2).astype(np.float64)
         starts = np.flatnonzero(parents == 0) + 1
-        first_of_word: NDArray[np.float64] = np.bincount(
-            syllables[starts], mass[starts], minlength=n_syllables
-        )
+        counts = np.bincount(syllables[starts], mass[starts], minlength=n_syllables)
+        first_of_word = counts.astype(np.float64)
         last_of_word = np.bincount(syllables[1:], own[1:], minlength=n_syllables)
         between = np.outer(last_of_word, first_of_word) / max(values.sum(), 1e-30)
         return pairs.reshape(n_syllables, n_syllables) + between, first_of_word
