@@ -18,6 +18,7 @@ from yinzi.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from yinzi.converter import Converter
     from yinzi.user import UserLexicon, UserWord
     from yinzi.user.formats import WordListFormat
 
@@ -74,7 +75,7 @@ def _open(file: Path | None, *, is_read_only: bool = False) -> UserLexicon:
 
 def _reader(artifact: str) -> Callable[[str], Sequence[str] | None]:
     """Return a function that reads words as the lexicon does; it is loaded when first needed."""
-    converters = []
+    converters: list[Converter] = []
 
     def read(text: str) -> Sequence[str] | None:
         if not converters:

@@ -232,7 +232,7 @@ class WordPairs:
 
     def node_lengths(self, lattice: Lattice, nodes: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return int64 [n], hanzi of words of a lattice; anything for literals."""
-        lengths = self.lengths[lattice.entry[nodes]].astype(np.int64)
+        lengths: NDArray[np.int64] = self.lengths[lattice.entry[nodes]].astype(np.int64)
         if lattice.user is not None:
             own = np.flatnonzero(lattice.is_shortcut[nodes])
             lengths[own] = lattice.user.features.lengths[lattice.user_row[nodes[own]]]
@@ -240,9 +240,11 @@ class WordPairs:
 
     def node_pairs(self, lattice: Lattice, nodes: NDArray[np.integer]) -> NDArray[np.int16]:
         """Return int16 [n, 8 or more], pair ids of words of a lattice, as `of_entries`."""
-        pairs = self.of_entries[lattice.entry[nodes]]
-        own = np.flatnonzero(lattice.is_shortcut[nodes]) if lattice.user is not None else []
-        if lattice.user is None or not len(own):
+        pairs: NDArray[np.int16] = self.of_entries[lattice.entry[nodes]]
+        if lattice.user is None:
+            return pairs
+        own = np.flatnonzero(lattice.is_shortcut[nodes])
+        if not len(own):
             return pairs
         features, rows = lattice.user.features, lattice.user_row[nodes[own]]
         lengths = features.lengths[rows]

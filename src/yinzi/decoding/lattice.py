@@ -138,7 +138,7 @@ class Lattice:
     def spell(self, node: int, lexicon: Lexicon) -> tuple[str, ...]:
         """Return the syllables of a word."""
         if self.entry[node] < 0 and self.user is not None:
-            return self.user.readings[self.user_row[node]]
+            return self.user.readings[int(self.user_row[node])]
         return lexicon.spell(int(self.trie_node[node]))
 
     def user_logprob(

@@ -54,7 +54,7 @@ class TextHash:
             hashes: uint64 [n].
             texts: [n], hanzi that need not be a word of the lexicon.
         """
-        extended = hashes.copy()
+        extended: NDArray[np.uint64] = hashes.copy()
         for at, text in enumerate(texts):
             mixed = _mix(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32))
             value = int(hashes[at])
@@ -75,6 +75,6 @@ class TextHash:
 
 def _mix(codes: NDArray[np.uint32]) -> NDArray[np.uint64]:
     """Spread code points over 64 bits."""
-    mixed = codes.astype(np.uint64) * _LITERAL
+    mixed: NDArray[np.uint64] = codes.astype(np.uint64) * _LITERAL
     mixed ^= mixed >> np.uint64(29)
     return mixed

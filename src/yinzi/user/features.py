@@ -88,7 +88,9 @@ def word_features(
     starts = np.cumsum(lengths) - lengths
     ids, counts = segmenter.segment(codes, starts[order], lengths[order])
     split = _score_splits(ids.astype(np.int64), counts, language_model)
-    word, after, inner = (np.empty_like(column) for column in split)
+    word = np.empty(n_words, dtype=np.int32)
+    after = np.empty((n_words, 2), dtype=np.int32)
+    inner = np.empty(n_words, dtype=np.float32)
     n_parts = np.empty(n_words, dtype=np.int8)
     word[order], after[order], inner[order] = split
     n_parts[order] = counts

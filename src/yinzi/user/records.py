@@ -87,7 +87,7 @@ def decayed(weight: float, age: float) -> float:
     >>> decayed(2.0, HALF_LIFE)
     1.0
     """
-    return weight * 0.5 ** (max(age, 0) / HALF_LIFE)
+    return float(weight * 0.5 ** (max(age, 0) / HALF_LIFE))
 
 
 def check_word(text: str, syllables: Sequence[str]) -> tuple[str, tuple[str, ...]]:

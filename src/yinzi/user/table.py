@@ -94,7 +94,8 @@ class UserTable:
         most[self.is_given & (self.weight > 0)] = self.options.max_logprob
         missing = np.maximum(self.options.known_logprob - self.features.logprob, 0)
         most += np.where((self.is_given | self.is_new) & (self.weight > 0), missing, 0)
-        return most.astype(np.float32)
+        limits: NDArray[np.float32] = most.astype(np.float32)
+        return limits
 
     def added_logprob(
         self, rows: NDArray[np.integer], logprob: NDArray[np.float32], before: NDArray[np.int32]
@@ -291,10 +292,10 @@ class UserTableSource:
         )
 
     def _choice_arrays(self, clock: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        before, row = self._choice_state[:, 0].astype(np.int64), self._choice_state[:, 1]
+        before, row = self._choice_state[:, :2].astype(np.int64).T
         weight = _faded(self._choice_state[:, 2], self._choice_state[:, 3], clock)
         kept = np.flatnonzero(weight > 0)
-        before, row, weight = before[kept], row[kept].astype(np.int64), weight[kept]
+        before, row, weight = before[kept], row[kept], weight[kept]
         total = np.bincount(before, weights=weight)[before] if len(kept) else weight
         share = self._options.choice_share * weight / (total + self._options.choice_prior)
         keys = _choice_key(before, row)

@@ -84,14 +84,14 @@ def test_a_user_word_can_hold_hanzi_that_the_lexicon_lacks(
 def test_a_user_word_may_be_longer_than_those_of_the_lexicon(
     known: Converter, user: UserLexicon
 ) -> None:
-    text = "药饭" * 8
-    user.add(text, ("yao", "fan") * 8)
+    text = "药饭" * 5
+    user.add(text, ("yao", "fan") * 5)
     typing = known.type_keys()
     found: list[Candidate] = []
-    for end in range(1, len("yaofan" * 8) + 1):
-        found = typing.update(("yaofan" * 8)[:end])
+    for end in range(1, len("yaofan" * 5) + 1):
+        found = typing.update(("yaofan" * 5)[:end])
     assert found[0].text == text
-    assert exact(found) == exact(known.candidates("yaofan" * 8))
+    assert exact(found) == exact(known.candidates("yaofan" * 5))
 
 
 def test_a_built_in_word_in_another_reading(known: Converter, user: UserLexicon) -> None:
@@ -127,7 +127,7 @@ def test_typing_gives_what_converting_gives(known: Converter, user: UserLexicon)
     user.add(*NEW)
     user.add("我先要", ["wo", "xian", "yao"])
     user.forget("方案", ["fang", "an"])
-    for line in [*typed_lines(8), "woxianyaofanyao", "fangan", "xian"]:
+    for line in [*typed_lines(3), "woxianyaofanyao", "fangan", "xian"]:
         typing = known.type_keys()
         for end in range(1, len(line) + 1):
             assert exact(typing.update(line[:end])) == exact(known.candidates(line[:end]))
