@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yinzi
 from yinzi.converter import Converter
@@ -167,8 +168,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     converter = yinzi.load(uses_encoder=not options.no_encoder)
-    changed = dict(option.split("=") for option in options.option)
-    user_options = UserOptions(**{name: float(value) for name, value in changed.items()})
+    changed: dict[str, Any] = {
+        name: float(value) for name, _, value in (one.partition("=") for one in options.option)
+    }
+    user_options = UserOptions(**changed)
     converter.decoder.options = replace(converter.decoder.options, user=user_options)
 
     renamed: list[tuple[str, str]] = [
