@@ -158,6 +158,7 @@ def path_of_nodes(
         lexicon: that of the lattice.
     """
     arrays = graph.arrays()
+    edges = _by_start(arrays)
     chosen: list[int] = []
     for node in nodes:
         start, end = int(lattice.start[node]) - offset, int(lattice.end[node]) - offset
@@ -166,21 +167,37 @@ def path_of_nodes(
             chosen.append(int(between[0]))
         else:
             syllables = [syllable_id(text) for text in lattice.spell(node, lexicon)]
-            chosen += _read_along(arrays, start, end, syllables)
+            chosen += _read_along(edges, start, end, syllables)
     return _edges(graph, np.array(chosen, dtype=np.int64))
 
 
-def _read_along(arrays: GraphArrays, start: int, end: int, syllables: Sequence[int]) -> list[int]:
+_EdgesByStart = dict[int, list[tuple[int, int, int, float, int]]]
+"""Ends, ranges of syllables, logprobs and indices of the edges that start at a position."""
+
+
+def _by_start(arrays: GraphArrays) -> _EdgesByStart:
+    found: _EdgesByStart = {}
+    columns = (arrays.start, arrays.end, arrays.syllable_lo, arrays.syllable_hi, arrays.logprob)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for index, (start, end, low, high, logprob) in enumerate(rows):
+        found.setdefault(start, []).append((end, low, high, logprob, index))
+    return found
+
+
+def _read_along(
+    edges: _EdgesByStart, start: int, end: int, syllables: Sequence[int]
+) -> Sequence[int]:
     """Return the likeliest edges from one position to another that can be read as syllables."""
-    ways: dict[int, tuple[float, list[int]]] = {start: (0.0, [])}
+    ways: dict[int, tuple[float, tuple[int, ...]]] = {start: (0.0, ())}
     for syllable in syllables:
-        fits = (arrays.syllable_lo <= syllable) & (syllable < arrays.syllable_hi)
-        further: dict[int, tuple[float, list[int]]] = {}
+        further: dict[int, tuple[float, tuple[int, ...]]] = {}
         for position, (logprob, way) in ways.items():
-            for edge in np.flatnonzero(fits & (arrays.start == position)).tolist():
-                reached, total = int(arrays.end[edge]), logprob + float(arrays.logprob[edge])
-                if reached not in further or total > further[reached][0]:
-                    further[reached] = (total, [*way, edge])
+            for reached, low, high, of_edge, index in edges.get(position, ()):
+                total = logprob + of_edge
+                if low <= syllable < high and (
+                    reached not in further or total > further[reached][0]
+                ):
+                    further[reached] = (total, (*way, index))
         ways = further
     return ways[end][1]
 
