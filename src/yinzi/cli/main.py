@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from yinzi.cli import annotate, convert, evaluate, explain, inspect
+from yinzi.cli import annotate, convert, evaluate, explain, inspect, serve
 from yinzi.cli.running import DebugOption, add_command, run_app
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ add_command(app, annotate.annotate, examples=annotate.EXAMPLES)
 add_command(app, explain.explain, examples=explain.EXAMPLES)
 add_command(app, evaluate.evaluate, examples=evaluate.EXAMPLES)
 add_command(app, inspect.inspect, examples=inspect.EXAMPLES)
+app.add_typer(serve.app)
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -7,6 +7,7 @@ With several workers each writes its counts into memory-mapped files of one fold
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector  # type: ignore[attr-defined]
@@ -75,7 +76,27 @@ class Metrics:
     def render(self) -> bytes:
         """Return all counts as Prometheus reads them; of all workers where there are several."""
         registry = self._registry
-        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if folder:
+            _forget_dead(Path(folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry)
         return generate_latest(registry)
+
+
+def _forget_dead(folder: Path) -> None:
+    """Remove what workers that are gone had open; what they counted stays."""
+    for path in folder.glob("gauge_live*.db"):
+        pid = path.stem.rsplit("_", 1)[-1]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
