@@ -52,7 +52,7 @@ def serve(
     *,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="TOML file with a table [serve]."),
+        typer.Option("--config", metavar="FILE", help="TOML file with a table named serve."),
     ] = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")

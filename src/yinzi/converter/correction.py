@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANGE_LOGPROB", "Change", "Correction", "correct"]
 
-CHANGE_LOGPROB: Final = -6.0
-"""Cost of a changed hanzi, natural log."""
+CHANGE_LOGPROB: Final = -9.0
+"""Cost of a changed hanzi, natural log; see docs/correction.md for what other values give."""
 
 _MAX_WORDS: Final = 256
 """Words between two positions: the hanzi that stands there has to be among them."""

@@ -23,7 +23,7 @@ from yinzi.errors import YinziError
 from yinzi.serve import inputtools, routes, session_routes
 from yinzi.serve.audit import AuditLog
 from yinzi.serve.engine import Engine, load_converter
-from yinzi.serve.gate import Gate
+from yinzi.serve.gate import Gate, failure
 from yinzi.serve.keys import KeyStore
 from yinzi.serve.metrics import Metrics
 from yinzi.serve.openapi import set_document
@@ -140,6 +140,11 @@ def _answer_problems(api: FastAPI) -> None:
     async def of_library(request: Request, error: YinziError) -> Response:
         # Its message goes to the caller, whose text it may quote, and nowhere else.
         return problem_response(Problem(422, "refused", str(error)))
+
+    @api.exception_handler(Exception)
+    async def of_failure(request: Request, error: Exception) -> Response:
+        # It is raised again behind this answer, and the gate notes it.
+        return problem_response(failure(request.scope["yinzi.facts"].request_id))
 
     @api.exception_handler(RequestValidationError)
     async def of_body(request: Request, error: RequestValidationError) -> Response:

@@ -25,7 +25,7 @@ from yinzi.serve.metrics import Metrics
 from yinzi.serve.problems import Problem, problem_response
 from yinzi.serve.settings import Settings
 
-__all__ = ["KEY_PROTOCOL", "Gate", "RateLimit", "route_of"]
+__all__ = ["KEY_PROTOCOL", "Gate", "RateLimit", "failure", "route_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +66,11 @@ class RateLimit(Protocol):
 
     def take(self, key: ApiKey) -> float:
         """Return 0, or the seconds until the key may be used again."""
+
+
+def failure(request_id: str) -> Problem:
+    """Return what a caller is told of a failure inside."""
+    return Problem(500, "internal", f"the service failed; its log has request {request_id}")
 
 
 def route_of(path: str) -> str:
@@ -147,10 +152,7 @@ class Gate:
             self._metrics.errors.inc()
             _log.error("request %s failed: %s", facts.request_id, _place(error))
             if not status:
-                problem = Problem(
-                    500, "internal", f"the service failed; its log has request {facts.request_id}"
-                )
-                await _refuse(problem, scope, receive, send_noted)
+                await _refuse(failure(facts.request_id), scope, receive, send_noted)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.requests.labels(route, str(status)).inc()
@@ -315,19 +317,10 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a problem; a WebSocket is refused before it opens, with the status if that goes."""
-    if scope["type"] == "http":
+    if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
         await problem_response(problem)(scope, receive, send)
-    elif "websocket.http.response" in scope.get("extensions", {}):
-        await problem_response(problem)(scope, receive, _as_websocket(send))
     else:
         await send({"type": "websocket.close", "code": 1008})
-
-
-def _as_websocket(send: Send) -> Send:
-    async def sent(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    return sent
 
 
 def _place(error: BaseException) -> str:

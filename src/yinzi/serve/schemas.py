@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from yinzi.serve.typing_options import TypingOptions
 
@@ -35,7 +35,20 @@ def _limited(kind: str, setting: str) -> dict[str, Any]:
     return {f"x-limit-{kind}": setting}
 
 
-Text = Annotated[str, Field(json_schema_extra=_limited("length", "max_line_characters"))]
+def _check_unicode(text: str) -> str:
+    """Refuse half of a surrogate pair, which JSON can write and UTF-8 cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair") from None
+    return text
+
+
+Text = Annotated[
+    str,
+    AfterValidator(_check_unicode),
+    Field(json_schema_extra=_limited("length", "max_line_characters")),
+]
 Count = Annotated[
     int, Field(strict=True, ge=1, json_schema_extra=_limited("value", "max_n_best"))
 ]
