@@ -23,7 +23,7 @@ from yinzi.errors import YinziError
 from yinzi.serve import inputtools, routes, session_routes
 from yinzi.serve.audit import AuditLog
 from yinzi.serve.engine import Engine, load_converter
-from yinzi.serve.gate import Gate, failure
+from yinzi.serve.gate import Gate, failure, route_of
 from yinzi.serve.keys import KeyStore
 from yinzi.serve.metrics import Metrics
 from yinzi.serve.openapi import set_document
@@ -97,7 +97,7 @@ def create_app(
     api.include_router(inputtools.router)
     api.include_router(session_routes.router)
     if settings.serves_page:
-        api.mount("/", StaticFiles(directory=_STATIC, html=True), name="page")
+        api.router.default = _Page(api.router.not_found)
     _answer_problems(api)
     set_document(api, settings)
 
@@ -114,6 +114,21 @@ def create_app(
             expose_headers=["Retry-After", "Server-Timing", "X-Request-Id"],
         )
     return Application(api, settings, app)
+
+
+class _Page:
+    """The files of the web page, for paths that nothing else answers.
+
+    A mount at `/` would also catch wrong methods of other paths, and answer for them.
+    """
+
+    def __init__(self, not_found: ASGIApp) -> None:
+        self._files = StaticFiles(directory=_STATIC, html=True)
+        self._not_found = not_found
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and route_of(scope["path"]) == "page"
+        await (self._files if is_page else self._not_found)(scope, receive, send)
 
 
 def make_state_folder() -> str:

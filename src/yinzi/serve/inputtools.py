@@ -8,10 +8,12 @@ only if some candidate leaves letters over), `candidate_type` 0, and `lc` a 16 f
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
-from urllib.parse import parse_qs
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from yinzi.converter import Candidate
@@ -19,7 +21,7 @@ from yinzi.serve.batching import units_of
 from yinzi.serve.problems import Problem
 from yinzi.serve.routes import check_length, engine_of, facts_of
 from yinzi.serve.schemas import ErrorResponse
-from yinzi.serve.typing_options import TypingOptions
+from yinzi.serve.typing_options import TypingOptions, available_options
 from yinzi.text import is_hanzi
 
 __all__ = ["input_tools_answer", "router"]
@@ -31,6 +33,7 @@ _TOOLS: Final = {
 }
 _DEFAULT_NUM: Final = 5
 _SENTENCES: Final = 5
+_NUMBER: Final = re.compile(r"-?[0-9]{1,6}")
 _REFUSED: Final = ["FAILED_TO_PARSE_REQUEST_BODY"]
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -71,12 +74,38 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 router = APIRouter(tags=["input tools"], responses=_RESPONSES)
 
-TextParameter = Annotated[
-    str | None,
-    Query(description="Pinyin.", examples=["nihao"]),
+_PARAMETERS: Final[list[dict[str, Any]]] = [
+    {
+        "name": "text",
+        "in": "query",
+        "required": True,
+        "description": "Pinyin.",
+        "schema": {"type": "string", "x-limit-length": "max_line_characters"},
+        "example": "nihao",
+    },
+    {
+        "name": "itc",
+        "in": "query",
+        "required": False,
+        "description": "Input tool code.",
+        "schema": {
+            "type": "string",
+            "enum": [
+                code
+                for code, options in _TOOLS.items()
+                if options.script in available_options()["script"]
+            ],
+        },
+    },
+    {
+        "name": "num",
+        "in": "query",
+        "required": False,
+        "description": "Candidates.",
+        "schema": {"type": "integer", "minimum": 1, "x-limit-value": "max_n_best"},
+    },
 ]
-ToolParameter = Annotated[str, Query(description="Input tool code.", examples=[*_TOOLS])]
-NumParameter = Annotated[int, Query(ge=1, json_schema_extra={"x-limit-value": "max_n_best"})]
+_DOCUMENT: Final = {"parameters": _PARAMETERS}
 
 
 def input_tools_answer(text: str, candidates: list[Candidate]) -> list[Any]:
@@ -96,16 +125,16 @@ def input_tools_answer(text: str, candidates: list[Candidate]) -> list[Any]:
     return ["SUCCESS", [[text, [one.text for one in candidates], [], table]]]
 
 
-async def _answer(request: Request, text: str | None, itc: str, num: int) -> JSONResponse:
-    options = _TOOLS.get(itc)
-    if text is None or options is None:
+async def _answer(request: Request, parameters: Mapping[str, str]) -> JSONResponse:
+    text = parameters.get("text")
+    options = _TOOLS.get(parameters.get("itc", "zh-t-i0-pinyin"))
+    number = parameters.get("num", str(_DEFAULT_NUM))
+    if text is None or options is None or not _NUMBER.fullmatch(number):
         return JSONResponse(_REFUSED, 400)
-    engine = engine_of(request)
+    engine, num = engine_of(request), int(number)
     check_length(engine, text)
-    if num > engine.settings.max_n_best:
-        raise Problem(
-            422, "too_many", f"num is {num}: expected 1 to {engine.settings.max_n_best}"
-        )
+    if not 1 <= num <= engine.settings.max_n_best:
+        raise Problem(422, "too_many", f"num is {num}: expected 1 to {engine.settings.max_n_best}")
     converter = engine.converter(options)
     found = await engine.batcher.call(
         lambda: converter.candidates(text, n_best=min(num, _SENTENCES), limit=num),
@@ -116,33 +145,19 @@ async def _answer(request: Request, text: str | None, itc: str, num: int) -> JSO
     return JSONResponse(input_tools_answer(text, found))
 
 
-@router.get("/inputtools/request")
-async def input_tools(
-    request: Request,
-    text: TextParameter = None,
-    itc: ToolParameter = "zh-t-i0-pinyin",
-    num: NumParameter = _DEFAULT_NUM,
-) -> JSONResponse:
+@router.get("/inputtools/request", openapi_extra=_DOCUMENT)
+async def input_tools(request: Request) -> JSONResponse:
     """Convert as Google Input Tools does; further parameters of its clients are not looked at."""
-    return await _answer(request, text, itc, num)
+    return await _answer(request, request.query_params)
 
 
-@router.post("/inputtools/request")
-async def input_tools_form(
-    request: Request,
-    text: TextParameter = None,
-    itc: ToolParameter = "zh-t-i0-pinyin",
-    num: NumParameter = _DEFAULT_NUM,
-) -> JSONResponse:
-    """Do the same with the parameters in the address or in a form body."""
+@router.post("/inputtools/request", openapi_extra=_DOCUMENT)
+async def input_tools_form(request: Request) -> JSONResponse:
+    """Do the same with the parameters in the address, in a form body, or in both."""
+    parameters = dict(request.query_params)
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         try:
-            form = parse_qs((await request.body()).decode("utf-8"), max_num_fields=32)
-            text = form.get("text", [text])[0]
-            itc = form.get("itc", [itc])[0]
-            num = int(form.get("num", [str(num)])[0])
+            parameters.update(parse_qsl((await request.body()).decode(), max_num_fields=32))
         except ValueError:
             return JSONResponse(_REFUSED, 400)
-        if num < 1:
-            return JSONResponse(_REFUSED, 400)
-    return await _answer(request, text, itc, num)
+    return await _answer(request, parameters)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from yinzi.serve.settings import Settings
+from yinzi.serve.typing_options import available_options
 
 __all__ = ["set_document"]
 
@@ -54,5 +55,24 @@ def _put_limits(node: Any, settings: Settings) -> None:
             setting = node.pop(_PREFIX + kind, None)
             if setting is not None:
                 node[keyword] = getattr(settings, setting)
+        _put_option(node)
         for one in node.values():
             _put_limits(one, settings)
+
+
+def _put_option(node: dict[str, Any]) -> None:
+    """List the values that an option can have in this version."""
+    name = node.pop(_PREFIX + "option", None)
+    if name is None:
+        return
+    values = available_options().get(name, [])
+    if node.get("type") == "boolean":
+        if "true" not in values:
+            node["const"] = False
+    elif node.get("type") != "array":
+        node["enum"] = values
+        node.pop("maxLength", None)
+    elif values:
+        node["items"] = {"type": "string", "enum": values}
+    else:
+        node["maxItems"] = 0

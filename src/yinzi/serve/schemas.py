@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from yinzi.serve.typing_options import TypingOptions
 
@@ -49,8 +49,17 @@ Text = Annotated[
     AfterValidator(_check_unicode),
     Field(json_schema_extra=_limited("length", "max_line_characters")),
 ]
+def _check_number(value: object) -> object:
+    """Refuse what is no number in JSON; 2.0 is the number 2 there."""
+    if isinstance(value, (bool, str)):
+        raise ValueError("is no number")
+    return value
+
+
 Count = Annotated[
-    int, Field(strict=True, ge=1, json_schema_extra=_limited("value", "max_n_best"))
+    int,
+    BeforeValidator(_check_number),
+    Field(ge=1, json_schema_extra=_limited("value", "max_n_best")),
 ]
 
 
@@ -62,17 +71,45 @@ class OptionsModel(_Request):
     """How keys are meant, and what is wanted back."""
 
     scheme: Annotated[
-        str, Field(max_length=64, description='What keys mean; "pinyin" is full pinyin.')
+        str,
+        Field(
+            max_length=64,
+            description='What keys mean; "pinyin" is full pinyin.',
+            json_schema_extra=_limited("option", "scheme"),
+        ),
     ] = "pinyin"
     fuzzy: Annotated[
         list[Annotated[str, Field(max_length=64)]],
-        Field(max_length=40, description="Accent profiles or single confusions allowed for."),
+        Field(
+            max_length=40,
+            description="Accent profiles or single confusions that are allowed for.",
+            json_schema_extra=_limited("option", "fuzzy"),
+        ),
     ] = []
     corrects_typing: Annotated[
-        bool, Field(strict=True, description="Allow for typing errors.")
+        bool,
+        Field(
+            strict=True,
+            description="Allow for typing errors.",
+            json_schema_extra=_limited("option", "corrects_typing"),
+        ),
     ] = False
-    script: Literal["simplified", "traditional"] = "simplified"
-    punctuation: Literal["as_typed", "chinese"] = "as_typed"
+    script: Annotated[
+        str,
+        Field(
+            max_length=64,
+            description='"simplified" or "traditional".',
+            json_schema_extra=_limited("option", "script"),
+        ),
+    ] = "simplified"
+    punctuation: Annotated[
+        str,
+        Field(
+            max_length=64,
+            description='"as_typed" or "chinese".',
+            json_schema_extra=_limited("option", "punctuation"),
+        ),
+    ] = "as_typed"
 
     def to_options(self) -> TypingOptions:
         """Return the options as the engine takes them."""

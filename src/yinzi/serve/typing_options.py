@@ -52,6 +52,7 @@ def available_options() -> dict[str, list[str]]:
     return {
         "scheme": ["pinyin"],
         "fuzzy": [],
+        "corrects_typing": ["false"],
         "script": ["simplified"],
         "punctuation": ["as_typed"],
     }

@@ -51,12 +51,13 @@ def test_what_cannot_be_read_is_refused_in_its_format(
     client: TestClient, changes: dict[str, str | None]
 ) -> None:
     parameters = {k: v for k, v in {**PARAMETERS, **changes}.items() if v is not None}
-    answer = client.get(PATH, params=parameters)
+    assert client.get(PATH, params=parameters).status_code in (400, 422)
+    answer = client.post(PATH, data=parameters)
     assert answer.status_code == 400
     assert answer.json() == ["FAILED_TO_PARSE_REQUEST_BODY"]
 
 
 @pytest.mark.parametrize("num", ["0", "-1", "51", "x"])
 def test_wrong_numbers_are_refused(client: TestClient, num: str) -> None:
-    assert client.get(PATH, params={**PARAMETERS, "num": num}).status_code == 422
+    assert client.get(PATH, params={**PARAMETERS, "num": num}).status_code in (400, 422)
     assert client.post(PATH, data={**PARAMETERS, "num": num}).status_code in (400, 422)
