@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -149,6 +150,15 @@ def _answer_problems(api: FastAPI) -> None:
         answer = problem_response(Problem(error.status_code, word, str(error.detail)))
         for name, value in (error.headers or {}).items():
             answer.headers[name] = value
+        if error.status_code == 405:
+            # The header of the error names the methods of the first of several routes alone.
+            path = request.scope["path"]
+            methods = [
+                one.methods or ()
+                for one in inputtools.router.routes + routes.router.routes
+                if isinstance(one, Route) and one.path == path
+            ]
+            answer.headers["Allow"] = ", ".join(sorted({m for some in methods for m in some}))
         return answer
 
     @api.exception_handler(YinziError)

@@ -58,8 +58,8 @@ def _check_number(value: object) -> object:
 
 Count = Annotated[
     int,
-    BeforeValidator(_check_number),
     Field(ge=1, json_schema_extra=_limited("value", "max_n_best")),
+    BeforeValidator(_check_number),
 ]
 
 
