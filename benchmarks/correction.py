@@ -23,6 +23,7 @@ import numpy as np
 import yinzi
 from benchmarks.machine import machine_facts
 from yinzi.converter import Converter
+from yinzi.converter.correction import CHANGE_LOGPROB
 from yinzi.evaluation.rows import read_rows
 from yinzi.pinyin import SYLLABLES
 from yinzi.text import miu_spans
@@ -115,9 +116,7 @@ def measure(
             for place, (before, after) in enumerate(zip(wrong, found.text, strict=True))
             if place != position
         )
-        counts.false_alarms += (
-            converter.correct(text, change_logprob=change_logprob).text != text
-        )
+        counts.false_alarms += converter.correct(text, change_logprob=change_logprob).text != text
     return counts
 
 
@@ -144,14 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if made is not None:
                 pairs.append((row.hanzi, made))
         texts = [text for text, _ in pairs]
-        for cost in arguments.change_logprob or [None]:
-            from yinzi.converter.correction import CHANGE_LOGPROB
-
-            cost = CHANGE_LOGPROB if cost is None else cost
+        for cost in arguments.change_logprob or [CHANGE_LOGPROB]:
             started = time.perf_counter()
-            counts = measure(
-                converter, texts, [made for _, made in pairs], change_logprob=cost
-            )
+            counts = measure(converter, texts, [made for _, made in pairs], change_logprob=cost)
             row_result = counts.to_dict()
             row_result["ms_a_text"] = round(
                 (time.perf_counter() - started) * 500 / max(1, counts.rows), 2

@@ -173,7 +173,7 @@ def list_keys(*, keys: KeysOption = _KEYS_FILE) -> None:
     """Print id, name, state, scopes and limits of every key, separated by tabs."""
     from yinzi.serve.keys import KeyStore
 
-    for key in KeyStore(keys).keys():
+    for key in KeyStore(keys).all_keys():
         print(
             f"{key.key_id}\t{key.name}\t{_state(key)}\t{','.join(key.scopes)}\t"
             f"{key.rate:g}/s\tburst {key.burst}"

@@ -169,7 +169,9 @@ def _changes(run: _Run, corrected: str, margin: float) -> list[Change]:
         if end > start:
             first = run.start
             changes.append(
-                Change(first + start, first + end, run.hanzi[start:end], corrected[start:end], margin)
+                Change(
+                    first + start, first + end, run.hanzi[start:end], corrected[start:end], margin
+                )
             )
         start = max(end, start + 1)
     return changes

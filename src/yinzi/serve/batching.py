@@ -115,9 +115,7 @@ class Batcher:
         """Work that waits."""
         return self._queued_units
 
-    async def submit(
-        self, kind: Hashable, lines: Sequence[Any], units: Sequence[int]
-    ) -> list[Any]:
+    async def submit(self, kind: Hashable, lines: Sequence[Any], units: Sequence[int]) -> list[Any]:
         """Wait for the answers to some lines.
 
         Args:

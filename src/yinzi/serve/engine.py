@@ -100,9 +100,7 @@ class Engine:
                 self._by_options.move_to_end(options)
             return found
 
-    async def convert(
-        self, lines: Sequence[Line], options: TypingOptions
-    ) -> list[list[Candidate]]:
+    async def convert(self, lines: Sequence[Line], options: TypingOptions) -> list[list[Candidate]]:
         """Return the candidates of each line; see `Batcher.submit` for what is raised."""
         self.converter(options)  # refuses what is not available before it takes a place
         units = [units_of(line.pinyin) for line in lines]
@@ -119,6 +117,4 @@ class Engine:
             left_contexts=[line.left_context for line in lines],
             n_best=max(line.n_best for line in lines),
         )
-        return [
-            candidates[: line.n_best] for candidates, line in zip(found, lines, strict=True)
-        ]
+        return [candidates[: line.n_best] for candidates, line in zip(found, lines, strict=True)]

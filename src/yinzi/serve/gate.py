@@ -207,9 +207,7 @@ class Gate:
         if origin.split("://", 1)[-1] != headers.get("host"):
             raise Problem(403, "origin", "web pages of other origins are not allowed here")
 
-    def _check_key(
-        self, scope: Scope, headers: Headers, facts: RequestFacts, route: str
-    ) -> None:
+    def _check_key(self, scope: Scope, headers: Headers, facts: RequestFacts, route: str) -> None:
         needed = _SCOPE_OF.get(route)
         if self._keys is None or needed is None:
             return
@@ -263,9 +261,7 @@ class Gate:
         body = bytearray()
         while True:
             try:
-                message = await asyncio.wait_for(
-                    receive(), max(0.001, deadline - time.monotonic())
-                )
+                message = await asyncio.wait_for(receive(), max(0.001, deadline - time.monotonic()))
             except asyncio.TimeoutError:
                 raise Problem(
                     408,

@@ -118,7 +118,9 @@ def input_tools_answer(text: str, candidates: list[Candidate]) -> list[Any]:
     table: dict[str, list[Any]] = {
         "annotation": [" ".join(one.syllables) for one in candidates],
         "candidate_type": [0] * len(candidates),
-        "lc": [" ".join("16" if is_hanzi(char) else "0" for char in one.text) for one in candidates],
+        "lc": [
+            " ".join("16" if is_hanzi(char) else "0" for char in one.text) for one in candidates
+        ],
     }
     if any(one.end < len(text) for one in candidates):
         table["matched_length"] = [one.end for one in candidates]

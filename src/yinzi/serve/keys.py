@@ -148,7 +148,7 @@ class KeyStore:
         self._keys: dict[str, ApiKey] = {}
         self._look()
 
-    def keys(self) -> list[ApiKey]:
+    def all_keys(self) -> list[ApiKey]:
         """Return all keys, revoked ones too, in the order of the file."""
         self._look()
         return list(self._keys.values())
@@ -205,9 +205,7 @@ def _read(path: Path) -> list[ApiKey]:
         ) from error
 
 
-def _change(
-    path: Path, change: Callable[[list[ApiKey]], list[ApiKey]], *, is_made: bool
-) -> None:
+def _change(path: Path, change: Callable[[list[ApiKey]], list[ApiKey]], *, is_made: bool) -> None:
     """Read, change and write the file; two at once wait for each other where locks exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_name(path.name + ".lock")):

@@ -74,9 +74,7 @@ def check_length(engine: Engine, *texts: str) -> None:
     limit = engine.settings.max_line_characters
     longest = max(map(len, texts))
     if longest > limit:
-        raise Problem(
-            422, "too_long", f"a text has {longest} characters: expected at most {limit}"
-        )
+        raise Problem(422, "too_long", f"a text has {longest} characters: expected at most {limit}")
 
 
 def _check_count(engine: Engine, n_best: int) -> None:
@@ -229,8 +227,7 @@ async def explain(request: Request, body: schemas.ExplainRequest) -> schemas.Exp
                     probability=probability,
                     features=one.features,
                     words=[
-                        schemas.ExplainedWordModel(**dataclasses.asdict(word))
-                        for word in one.words
+                        schemas.ExplainedWordModel(**dataclasses.asdict(word)) for word in one.words
                     ],
                 )
                 for one, probability in zip(

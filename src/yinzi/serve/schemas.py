@@ -49,6 +49,8 @@ Text = Annotated[
     AfterValidator(_check_unicode),
     Field(json_schema_extra=_limited("length", "max_line_characters")),
 ]
+
+
 def _check_number(value: object) -> object:
     """Refuse what is no number in JSON; 2.0 is the number 2 there."""
     if isinstance(value, (bool, str)):

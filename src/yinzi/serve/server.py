@@ -110,9 +110,7 @@ def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     host = settings.host.strip("[]")
     try:
-        listening = socket.create_server(
-            (host, settings.port), family=family, backlog=_BACKLOG
-        )
+        listening = socket.create_server((host, settings.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}; "

@@ -205,7 +205,7 @@ def _of_kind(name: str, value: Any, kind: str) -> Any:
         "str | None": (str,),
     }
     if not isinstance(value, expected[kind]) or (kind != "bool" and isinstance(value, bool)):
-        raise ConfigError(f"serve.{name} is {value!r}: expected {kind.split(' ')[0]}")
+        raise ConfigError(f"serve.{name} is {value!r}: expected {kind.split(' ', maxsplit=1)[0]}")
     return value
 
 

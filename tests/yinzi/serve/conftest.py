@@ -81,7 +81,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
     config = folder / "serve.toml"
     config.write_text(
-        '[serve]\nbody_timeout = 1.0\nheader_timeout = 1.0\nmax_body_bytes = 20000\n'
+        "[serve]\nbody_timeout = 1.0\nheader_timeout = 1.0\nmax_body_bytes = 20000\n"
         f'audit_log = "{folder / "audit.jsonl"}"\n'
     )
     with running("--config", str(config)) as started:

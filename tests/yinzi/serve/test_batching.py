@@ -32,9 +32,7 @@ class Recorder:
         return [f"<{line}>" for line in lines]
 
 
-def run(
-    recorder: Recorder, body: Callable[[Batcher], Awaitable[Any]], **settings: Any
-) -> Any:
+def run(recorder: Recorder, body: Callable[[Batcher], Awaitable[Any]], **settings: Any) -> Any:
     async def main() -> Any:
         batcher = Batcher(recorder, Settings(**settings), Metrics())
         batcher.start()

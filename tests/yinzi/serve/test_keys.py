@@ -32,7 +32,7 @@ def test_the_file_holds_no_secret_and_is_private(path: Path) -> None:
     _, token = add_key(path, name="office", now=0.0)
     assert token.split("_", 2)[2] not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "secret" not in repr(KeyStore(path).keys())
+    assert "secret" not in repr(KeyStore(path).all_keys())
 
 
 def test_secrets_are_long(path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_revoked_key_is_refused_by_a_store_that_is_open(
     assert store.find(token) is not None
     revoke_key(path, key.key_id)
     assert store.find(token) is None
-    assert [one.is_revoked for one in store.keys()] == [True]
+    assert [one.is_revoked for one in store.all_keys()] == [True]
 
 
 def test_what_cannot_be_done_is_said(path: Path) -> None:
@@ -71,7 +71,7 @@ def test_what_cannot_be_done_is_said(path: Path) -> None:
         add_key(path, name="x", now=0.0, scopes=["everything"])
     with pytest.raises(ConfigError, match="lifetime"):
         add_key(path, name="x", now=0.0, lifetime=0.0)
-    assert len(KeyStore(path).keys()) == 1
+    assert len(KeyStore(path).all_keys()) == 1
     path.write_text('{"format_version": 1}')
     with pytest.raises(ConfigError, match="not a file of keys"):
         KeyStore(path)

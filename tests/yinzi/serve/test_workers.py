@@ -76,9 +76,7 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(
 
 
 @pytest.mark.slow
-def test_the_rate_of_a_key_counts_over_all_workers(
-    run_service: RunService, tmp_path: Path
-) -> None:
+def test_the_rate_of_a_key_counts_over_all_workers(run_service: RunService, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     _, token = add_key(keys, name="x", now=time.time(), rate=0.001, burst=6)
     with run_service("--workers", "2", "--keys", str(keys)) as service:
