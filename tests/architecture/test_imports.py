@@ -12,7 +12,16 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "src/yinzi"
 # Packages of the extras, and the folders that may import them.
 EXTRAS = {
-    "serve": {"fastapi", "h11", "prometheus_client", "pydantic", "ray", "starlette", "tomli", "uvicorn"},
+    "serve": {
+        "fastapi",
+        "h11",
+        "prometheus_client",
+        "pydantic",
+        "ray",
+        "starlette",
+        "tomli",
+        "uvicorn",
+    },
     "client": {"httpx", "websockets"},
 }
 HEAVY = ("torch", "transformers", "ray", "typer", "rich", "click", "pypinyin", "scipy", "pandas")

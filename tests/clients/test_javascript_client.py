@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
-from tests.yinzi.serve.conftest import running  # noqa: E402
+from tests.yinzi.serve.conftest import running
 
 CLIENT = Path(__file__).resolve().parents[2] / "clients/javascript"
 NODE = shutil.which("node")

@@ -102,9 +102,13 @@ def create_app(
     _answer_problems(api)
     set_document(api, settings)
 
+    def check_room() -> None:
+        if hasattr(api.state, "engine"):
+            api.state.engine.batcher.check_room(1)
+
     rates = Buckets() if settings.state_path is None else SharedBuckets(settings.state_path)
     app: ASGIApp = Gate(
-        api, settings=settings, metrics=metrics, audit=audit, keys=keys, rates=rates
+        api, settings=settings, metrics=metrics, audit=audit, keys=keys, rates=rates, check_room=check_room
     )
     if settings.cors_origins:
         app = CORSMiddleware(

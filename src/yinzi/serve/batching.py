@@ -115,6 +115,24 @@ class Batcher:
         """Work that waits."""
         return self._queued_units
 
+    def check_room(self, n_units: int) -> None:
+        """Refuse work that does not fit into the queue.
+
+        Raises:
+            Problem: 429, too much waits already; 503, the service is stopping.
+        """
+        if self._is_closing:
+            raise Problem(503, "stopping", "the service is stopping: try again", retry_after=1)
+        # One request may be larger than the queue, if nothing waits.
+        if self._queued_units and self._queued_units + n_units > self._settings.queue_units:
+            self._metrics.rejected.labels("queue").inc()
+            raise Problem(
+                429,
+                "busy",
+                "too much work is waiting: try again after the time in Retry-After",
+                retry_after=self._queued_units * self._seconds_a_unit,
+            )
+
     async def submit(self, kind: Hashable, lines: Sequence[Any], units: Sequence[int]) -> list[Any]:
         """Wait for the answers to some lines.
 
@@ -128,7 +146,7 @@ class Batcher:
                 took too long.
         """
         n_units = sum(units)
-        self._check_room(n_units)
+        self.check_room(n_units)
         job = _Job(kind, lines, units, asyncio.get_running_loop().create_future())
         job.answers = [None] * len(lines)
         self._jobs.append(job)
@@ -155,19 +173,6 @@ class Batcher:
     async def call_now(self, function: Callable[[], Answer]) -> Answer:
         """Run a function in the thread without a place in the queue: for loading."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    def _check_room(self, n_units: int) -> None:
-        if self._is_closing:
-            raise Problem(503, "stopping", "the service is stopping: try again", retry_after=1)
-        # One request may be larger than the queue, if nothing waits.
-        if self._queued_units and self._queued_units + n_units > self._settings.queue_units:
-            self._metrics.rejected.labels("queue").inc()
-            raise Problem(
-                429,
-                "busy",
-                "too much work is waiting: try again after the time in Retry-After",
-                retry_after=self._queued_units * self._seconds_a_unit,
-            )
 
     def _count(self, n_units: int) -> None:
         self._queued_units += n_units

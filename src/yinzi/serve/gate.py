@@ -1,7 +1,7 @@
 """Stand before every path: who may come in, how much they may bring, and what is noted of it.
 
 Written against ASGI itself, because it has to act before a body is read. In this order: the Host
-header, the API key and its scope, the key's rate, then the body, which is counted while it arrives
+header, the API key and its scope, the key's rate, room in the queue, then the body, which is counted while it arrives
 and has to arrive in time. Only then does a path see the request. Whatever fails inside is answered
 with 500 and noted by type and place, without its message, which may quote a text.
 """
@@ -13,8 +13,9 @@ import logging
 import secrets
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -94,6 +95,7 @@ class Gate:
         audit: log.
         keys: None lets everyone in.
         rates: limits of keys.
+        check_room: raises the `Problem` of a queue that is full; asked before a body is read.
     """
 
     def __init__(
@@ -105,8 +107,10 @@ class Gate:
         audit: AuditLog,
         keys: KeyStore | None,
         rates: RateLimit,
+        check_room: Callable[[], None],
     ) -> None:
         self._app = app
+        self._check_room = check_room
         self._settings = settings
         self._metrics = metrics
         self._audit = audit
@@ -179,6 +183,7 @@ class Gate:
                 self._check_origin(headers)
             self._check_key(scope, headers, facts, route)
             if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+                self._check_room()
                 body = await self._read_body(headers, receive)
                 if body is None:
                     return
@@ -240,9 +245,8 @@ class Gate:
                 if protocol.startswith(KEY_PROTOCOL):
                     return str(protocol[len(KEY_PROTOCOL) :])
         if self._settings.inputtools_key_parameter and route == "/inputtools/request":
-            from urllib.parse import parse_qs
-
-            return parse_qs(scope["query_string"].decode("latin-1")).get("key", [None])[0]
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            return query["key"][0] if "key" in query else None
         return None
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:

@@ -62,7 +62,7 @@ def build_application(
 
         return create_app(replica)
 
-    deployment = serve.deployment(
+    deployment: Any = serve.deployment(
         serve.ingress(make_app)(),
         name="yinzi",
         num_replicas=n_replicas,

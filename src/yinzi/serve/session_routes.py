@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from yinzi.errors import YinziError
@@ -140,7 +141,7 @@ class _Connection:
             if self._n_bad >= _BAD_MESSAGES:
                 await self._websocket.close(_POLICY, "too many bad messages")
 
-    def _read(self, received: dict[str, Any]) -> _Start | _Key | _Select | _Reset:
+    def _read(self, received: Message) -> _Start | _Key | _Select | _Reset:
         """Read a message, and count it.
 
         Raises:

@@ -58,8 +58,10 @@ def main(artifact: str) -> None:
         found = list(threads.map(ask, lines))
     assert found == expected, (found, expected)
     deployment = serve.status().applications["default"].deployments["yinzi"]
-    replicas = {state.name if hasattr(state, "name") else state: n
-                for state, n in deployment.replica_states.items()}
+    replicas = {
+        state.name if hasattr(state, "name") else state: n
+        for state, n in deployment.replica_states.items()
+    }
     assert replicas == {"RUNNING": 2}, replicas
     serve.shutdown()
     ray.shutdown()
