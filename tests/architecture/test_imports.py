@@ -10,6 +10,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "src/yinzi"
+# Packages of the extras, and the folders that may import them.
+EXTRAS = {
+    "serve": {
+        "fastapi",
+        "h11",
+        "prometheus_client",
+        "pydantic",
+        "ray",
+        "starlette",
+        "tomli",
+        "uvicorn",
+    },
+    "client": {"httpx", "websockets"},
+}
 HEAVY = (
     *("torch", "transformers", "ray", "typer", "rich", "click"),
     *("textual", "pypinyin", "scipy", "pandas"),
@@ -38,7 +52,35 @@ def test_runtime_imports_numpy_and_the_standard_library_only(path: Path) -> None
         allowed |= {"typer", "rich", "textual"}
     if path.name == "output.py":
         allowed |= {"opencc"}  # the extra `traditional`, imported when it is asked for
+    for folder, packages in EXTRAS.items():
+        if RUNTIME / folder in path.parents:
+            allowed |= packages
     assert set(imported_packages(path)) <= allowed
+
+
+@pytest.mark.parametrize("module", ["yinzi.serve", "yinzi.client", "yinzi.cli.main"])
+def test_extras_are_imported_when_they_are_used(module: str) -> None:
+    names = sorted(set().union(*EXTRAS.values()))
+    block = f"import sys; sys.modules.update(dict.fromkeys({names!r}))\n"
+    subprocess.run([sys.executable, "-c", f"{block}import {module}"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "extra"),
+    [("yinzi.serve import create_app", "serve"), ("yinzi.client import Client", "client")],
+)
+def test_a_missing_extra_is_named(asked: str, extra: str) -> None:
+    names = sorted(EXTRAS[extra])
+    script = (
+        f"import sys; sys.modules.update(dict.fromkeys({names!r}))\n"
+        "from yinzi.errors import MissingExtra\n"
+        f"try:\n    from {asked}\n"
+        "except MissingExtra as error:\n    print(error)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert f"pip install 'yinzi[{extra}]'" in ended.stdout
 
 
 def test_layers_are_kept(root: Path) -> None:
@@ -66,7 +108,7 @@ def test_runtime_loads_without_heavy_packages() -> None:
     modules = [
         ".".join(("yinzi", *path.relative_to(RUNTIME).with_suffix("").parts))
         for path in RUNTIME.rglob("*.py")
-        if RUNTIME / "cli" not in path.parents
+        if not {RUNTIME / "cli", *(RUNTIME / extra for extra in EXTRAS)} & set(path.parents)
     ]
     run_without_heavy_packages("\n".join(f"import {module}" for module in modules))
 

@@ -8,7 +8,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from yinzi.cli import annotate, convert, evaluate, explain, inspect, schemes, type_command, user
+from yinzi.cli import (
+    annotate,
+    convert,
+    evaluate,
+    explain,
+    inspect,
+    schemes,
+    serve,
+    type_command,
+    user,
+)
 from yinzi.cli.running import DebugOption, add_command, run_app
 
 __all__ = ["app", "main"]
@@ -28,6 +38,7 @@ add_command(app, evaluate.evaluate, examples=evaluate.EXAMPLES)
 add_command(app, inspect.inspect, examples=inspect.EXAMPLES)
 add_command(app, schemes.schemes, examples=schemes.EXAMPLES)
 app.add_typer(user.app, name="user")
+app.add_typer(serve.app)
 
 
 def _print_version(is_wanted: bool) -> None:

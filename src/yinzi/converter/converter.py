@@ -12,6 +12,7 @@ import numpy as np
 
 from yinzi.artifact import Artifact
 from yinzi.converter.candidate import Candidate, check_count, sentence_candidates
+from yinzi.converter.correction import Correction, correct
 from yinzi.converter.late_results import LatePolicy
 from yinzi.converter.next_words import NextWords
 from yinzi.converter.output import OutputForm
@@ -386,6 +387,12 @@ class Converter:
                 position += len(hanzi)
         pairs += [(char, None) for char in text[position:]]
         return pairs
+
+    def correct(
+        self, text: str, *, change_logprob: float | None = None, n_best: int = 1
+    ) -> Correction:
+        """Return a text with wrong homophones replaced; see `yinzi.converter.correction`."""
+        return correct(self, text, change_logprob=change_logprob, n_best=n_best)
 
     def graph(self, pinyin: str) -> SyllableGraph:
         """Return the graph of a line, with the penalties of the artifact."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -220,6 +220,7 @@ class Decoder:
         contexts: Sequence[LeftContext],
         *,
         uses_scorer: bool = True,
+        adjust: Callable[[Lattice], Lattice] | None = None,
     ) -> Decoding:
         """Decode the graphs of one or more lines together.
 
@@ -230,8 +231,11 @@ class Decoder:
             graphs: one a line, at least one.
             contexts: the text before each line, see `left_context`.
             uses_scorer: ask the neural model, if there is one.
+            adjust: changes the words before they are searched, or leaves some out.
         """
         words = self._lattice(graphs, self._user_table())
+        if adjust is not None:
+            words = adjust(words)
         search_words = self._search_fused if uses_scorer and self.scorer else self._search
         return search_words(graphs, contexts, words)
 
