@@ -108,7 +108,13 @@ def create_app(
 
     rates = Buckets() if settings.state_path is None else SharedBuckets(settings.state_path)
     app: ASGIApp = Gate(
-        api, settings=settings, metrics=metrics, audit=audit, keys=keys, rates=rates, check_room=check_room
+        api,
+        settings=settings,
+        metrics=metrics,
+        audit=audit,
+        keys=keys,
+        rates=rates,
+        check_room=check_room,
     )
     if settings.cors_origins:
         app = CORSMiddleware(
