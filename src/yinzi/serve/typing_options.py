@@ -23,14 +23,14 @@ class TypingOptions:
         fuzzy: accent profiles, or single confusions, that are allowed for.
         corrects_typing: allow for typing errors.
         script: "simplified" or "traditional".
-        punctuation: "as_typed" or "chinese".
+        punctuation: "as-is" or "chinese".
     """
 
     scheme: str = "pinyin"
     fuzzy: tuple[str, ...] = ()
     corrects_typing: bool = False
     script: str = "simplified"
-    punctuation: str = "as_typed"
+    punctuation: str = "as-is"
 
 
 DEFAULT_OPTIONS = TypingOptions()
@@ -54,7 +54,7 @@ def available_options() -> dict[str, list[str]]:
         "fuzzy": [],
         "corrects_typing": ["false"],
         "script": ["simplified"],
-        "punctuation": ["as_typed"],
+        "punctuation": ["as-is"],
     }
 
 
