@@ -117,7 +117,7 @@ def mistype(text: str, *, generator: random.Random) -> str:
     gets a neighbour key instead of a swap.
 
     >>> mistype("nihao", generator=random.Random(6))
-    'nihoa'
+    'nnihao'
     """
     places = [index for index, char in enumerate(text) if char in _NEIGHBOURS]
     if not places:
