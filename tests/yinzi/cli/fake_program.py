@@ -15,7 +15,7 @@ import pytest
 from yinzi.cli import loading
 from yinzi.cli.main import main
 from yinzi.errors import ArtifactError
-from yinzi.pinyin import InputScheme
+from yinzi.pinyin import FULL_PINYIN, InputScheme
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class FakeCandidate:
 
 class FakeConverter:
     """Answer `ni` with `<ni>`, `<ni>2`, `<ni>3`, …; an empty line with nothing."""
+
+    scheme = FULL_PINYIN
 
     def convert_batch(
         self, lines: Sequence[str], *, left_contexts: Sequence[str] | None = None, n_best: int = 5
@@ -53,7 +55,7 @@ class FakeConverter:
 
     def with_scheme(self, scheme: InputScheme) -> FakeConverter:
         """Put the name of the scheme before every text."""
-        return _FakeWithScheme(scheme.name)
+        return self if scheme is FULL_PINYIN else _FakeWithScheme(scheme)
 
     def forgiving(
         self, *, fuzzy: Sequence[str] = (), corrects: bool = True, english: bool = False
@@ -66,14 +68,16 @@ class FakeConverter:
 
 
 class _FakeWithScheme(FakeConverter):
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, scheme: InputScheme) -> None:
+        self.scheme = scheme
 
     def convert_batch(
         self, lines: Sequence[str], *, left_contexts: Sequence[str] | None = None, n_best: int = 5
     ) -> list[list[FakeCandidate]]:
         answers = super().convert_batch(lines, left_contexts=left_contexts, n_best=n_best)
-        return [[replace(one, text=f"{self.name}:{one.text}") for one in row] for row in answers]
+        return [
+            [replace(one, text=f"{self.scheme.name}:{one.text}") for one in row] for row in answers
+        ]
 
 
 FAKE_SYLLABLE = SimpleNamespace(

@@ -74,7 +74,7 @@ def test_an_unknown_accent_is_refused_before_the_screen_opens(
 ) -> None:
     command = [*COMMAND, "--artifact", str(tiny_folder), "--accent", "northern"]
     program = TerminalProgram(command, stdout=printed)
-    program.wait_for("unknown accent 'northern'")
+    program.wait_for("unknown fuzzy switch 'northern'")
     assert program.wait_for_end() == 1
     program.close()
 
