@@ -43,7 +43,7 @@ check: setup
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow' --numprocesses auto --dist loadfile
 
 test-all: check
 	$(BIN)/pytest
