@@ -2,10 +2,11 @@
 
     python -m benchmarks.models --dev hsk.tsv --dev tatoeba.tsv build/encoder/final build/lstm/final
 
-Each argument is a checkpoint, with a name before `=` if the path should not be its name. The
-averaged weights in `ema` are taken where there are any. Prints Markdown; `--json FILE` keeps the
-figures. `--fit` adds a power law of the characters that are wrong against the hanzi learnt from,
-for checkpoints of one run, and what ten times as many would give.
+Each argument is a checkpoint, with a name before `=` if the path should not be its name, and `@`
+and the million hanzi learnt from behind the name where the log of the run does not tell. Averaged
+weights in `ema` are taken where there are any. Prints Markdown; `--json FILE` keeps the figures.
+`--fit` adds a power law of the characters that are wrong against the hanzi learnt from, for
+checkpoints of one run, and what ten times as many would give.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("checkpoints", nargs="+", metavar="[NAME=]CHECKPOINT")
+    parser.add_argument("checkpoints", nargs="+", metavar="[NAME[@MILLIONS]=]CHECKPOINT")
     parser.add_argument("--dev", type=Path, action="append", required=True, metavar="TSV")
     parser.add_argument("--rows", type=int, default=500, help="of each set; 0: all")
     parser.add_argument("--beam-width", type=int, default=8, help="of encoder–decoders")
@@ -57,7 +58,8 @@ def measure(argument: str, arguments: argparse.Namespace) -> dict[str, Any]:
     from yinzi_train.training.config import EvaluationOptions
     from yinzi_train.training.evaluation import development_evaluation
 
-    name, _, given = argument.rpartition("=")
+    label, _, given = argument.rpartition("=")
+    name, _, millions = label.partition("@")
     path = Path(given)
     loaded = load_checkpoint(path / "ema" if (path / "ema").is_dir() else path)
     options = replace(
@@ -74,6 +76,7 @@ def measure(argument: str, arguments: argparse.Namespace) -> dict[str, Any]:
         "name": name or f"{path.parent.name}/{path.name}",
         "n_parameters": sum(one.numel() for one in loaded.model.parameters()),
         **read_progress(path),
+        **({"n_targets": 1e6 * float(millions)} if millions else {}),
         "alone": alone,
         "cpu_seconds": seconds,
         "fused": fused,
