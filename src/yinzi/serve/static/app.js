@@ -221,7 +221,6 @@ function fillSelect(name, values) {
     save();
     typist.change(options());
     updateReading();
-    text.focus();
   };
 }
 

@@ -24,7 +24,7 @@ export function contributions(weights, first, second) {
       const other = weights[name] * second.features[name];
       return { name, first: one, second: other, difference: one - other };
     })
-    .filter((row) => row.first !== 0 || row.second !== 0)
+    .filter((row) => Math.abs(row.first) >= 0.005 || Math.abs(row.second) >= 0.005)
     .sort((a, b) => Math.abs(b.difference) - Math.abs(a.difference));
 }
 
@@ -79,7 +79,7 @@ export function featureTable(explanation, tell) {
         "tr",
         {},
         ...head.map((text, index) => element("th", index ? { scope: "col", class: "value" } : { scope: "col" }, text)),
-        element("td", { class: "bars" }),
+        element("th", { scope: "col", class: "bars" }, tell("bars")),
       ),
     ),
     element(
