@@ -3,7 +3,9 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -24,6 +26,13 @@ MODULES = sorted(
 )
 
 
+def all_commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a command and all below it, each with its full name."""
+    yield name, command
+    for part_name, part in getattr(command, "commands", {}).items():
+        yield from all_commands(f"{name} {part_name}", part)
+
+
 @pytest.mark.parametrize(
     ("page", "program", "app"),
     [
@@ -38,10 +47,7 @@ def test_command_pages_name_every_option(
     """Names only: how Typer words the rest differs between its versions."""
     sections = re.split(r"^#+ `", (root / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     documented = {section.split("`")[0]: section for section in sections[1:]}
-    command = get_command(app)
-    commands = {program: command}
-    for name, part in getattr(command, "commands", {}).items():
-        commands[f"{program} {name}"] = part
+    commands = dict(all_commands(program, get_command(app)))
     assert set(documented) == set(commands), "run make docs"
     for name, part in commands.items():
         options = {option for parameter in part.params for option in parameter.opts}

@@ -1,9 +1,10 @@
 """Stand before every path: who may come in, how much they may bring, and what is noted of it.
 
 Written against ASGI itself, because it has to act before a body is read. In this order: the Host
-header, the API key and its scope, the key's rate, room in the queue, then the body, which is counted while it arrives
-and has to arrive in time. Only then does a path see the request. Whatever fails inside is answered
-with 500 and noted by type and place, without its message, which may quote a text.
+header, the API key and its scope, the key's rate, room in the queue, then the body, which is
+counted while it arrives and has to arrive in time. Only then does a path see the request. Whatever
+fails inside is answered with 500 and noted by type and place, without its message, which may quote
+a text.
 """
 
 from __future__ import annotations

@@ -108,10 +108,10 @@ class OptionsModel(_Request):
         str,
         Field(
             max_length=64,
-            description='"as_typed" or "chinese".',
+            description='"as-is" or "chinese".',
             json_schema_extra=_limited("option", "punctuation"),
         ),
-    ] = "as_typed"
+    ] = "as-is"
     reads_english: Annotated[
         bool,
         Field(

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 
 from yinzi.converter import Converter
-from yinzi.converter.output import SCRIPTS, OutputForm
+from yinzi.converter.output import PUNCTUATIONS, SCRIPTS, OutputForm
 from yinzi.errors import MissingExtra
 from yinzi.pinyin import FULL_PINYIN
 from yinzi.pinyin.fuzzy import FUZZY_PROFILES, FUZZY_SWITCHES, read_switches
@@ -19,9 +19,6 @@ from yinzi.pinyin.schemes import SCHEME_NAMES, get_scheme
 from yinzi.serve.problems import Problem
 
 __all__ = ["DEFAULT_OPTIONS", "TypingOptions", "available_options", "converter_for"]
-
-_PUNCTUATIONS = {"as_typed": "as-is", "chinese": "chinese"}
-"""Names in requests, with those of `OutputForm`."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class TypingOptions:
         fuzzy: accent profiles, or single confusions, that are allowed for.
         corrects_typing: allow for typing errors, in full pinyin.
         script: "simplified", "traditional", "taiwan" or "hongkong".
-        punctuation: "as_typed" or "chinese".
+        punctuation: "as-is" or "chinese".
         reads_english: read English words, capitals and numbers among the pinyin.
     """
 
@@ -41,7 +38,7 @@ class TypingOptions:
     fuzzy: tuple[str, ...] = ()
     corrects_typing: bool = False
     script: str = "simplified"
-    punctuation: str = "as_typed"
+    punctuation: str = "as-is"
     reads_english: bool = False
 
 
@@ -63,12 +60,12 @@ def converter_for(converter: Converter, options: TypingOptions) -> Converter:
             corrects=options.corrects_typing,
             english=options.reads_english,
         )
-    if (options.script, options.punctuation) == ("simplified", "as_typed"):
+    if (options.script, options.punctuation) == ("simplified", "as-is"):
         return converter
     try:
         form = OutputForm(
             script=options.script,
-            punctuation=_PUNCTUATIONS[options.punctuation],
+            punctuation=options.punctuation,
             has_number_variants=False,
         )
     except MissingExtra as error:
@@ -87,7 +84,7 @@ def available_options() -> dict[str, list[str]]:
         "fuzzy": [*FUZZY_PROFILES, *FUZZY_SWITCHES],
         "corrects_typing": ["false", "true"],
         "script": list(SCRIPTS) if find_spec("opencc") else ["simplified"],
-        "punctuation": list(_PUNCTUATIONS),
+        "punctuation": list(PUNCTUATIONS),
         "reads_english": ["false", "true"],
     }
 

@@ -114,7 +114,7 @@ def test_paths_of_callers_do_not_become_labels(client: TestClient) -> None:
         {"fuzzy": ["telepathy"]},
         {"fuzzy": ["southern,n-l"]},
         {"script": "cuneiform"},
-        {"punctuation": "as-is"},
+        {"punctuation": "as_typed"},
         {"corrects_typing": True, "scheme": "xiaohe"},
     ],
 )

@@ -22,7 +22,7 @@ NAMES = sorted(path.name for path in STATIC.iterdir())
 def keys_of(language: str) -> list[str]:
     found = re.search(rf"^const {language} = {{\n(.*?)^}};", SCRIPTS["strings.js"], re.M | re.S)
     assert found is not None
-    return re.findall(r"^  (\w+): \"", found[1], re.M)
+    return re.findall(r"^  \"?([\w-]+)\"?: \"", found[1], re.M)
 
 
 @pytest.mark.parametrize("name", ["", *NAMES])

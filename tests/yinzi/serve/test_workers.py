@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -115,3 +118,18 @@ def test_what_keeps_it_from_starting_is_said(run_service: RunService) -> None:
     with run_service("--artifact", "/nowhere") as service:
         assert "/nowhere" in service.announced
         assert service.process.wait(60) == 1
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_tls_is_served(run_service: RunService, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    with run_service("--tls-certificate", str(certificate), "--tls-key", str(key)) as service:
+        assert service.url.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        answer = httpx.post(f"{service.url}/v1/convert", json=BODY, timeout=60, verify=trusted)
+        assert answer.status_code == 200
+        assert "max-age" in answer.headers["Strict-Transport-Security"]

@@ -19,7 +19,7 @@ const CHOICES = {
   scheme: ["pinyin", "xiaohe", "ziranma", "microsoft", "sogou", "abc", "jiajia", "ziguang"],
   accent: ["none", "southern", "sichuan", "cantonese", "minnan"],
   script: ["simplified", "traditional", "taiwan", "hongkong"],
-  punctuation: ["chinese", "as_typed"],
+  punctuation: ["chinese", "as-is"],
 };
 const OPTION_OF = { accent: "fuzzy" };
 const READINGS = ["pinyin", "zhuyin"];
