@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from tests.yinzi.serve.browser import Page, chromium
 from tests.yinzi.serve.conftest import running
+from yinzi.serve.keys import add_key
 
 AXE = "axe-core@4.11.0"
 
@@ -94,6 +96,41 @@ def test_pages_turn_by_key_and_button(page: Page) -> None:
     assert page.run("return document.activeElement.id") == "text"
 
 
+def test_keys_on_the_screen_type(page: Page) -> None:
+    page.click("keyboard-switch")
+    keys = {
+        button.get_attribute("data-key"): button
+        for button in page.browser.find_elements("css selector", "#keyboard button")
+    }
+    assert page.attribute("text", "inputmode") == "none"
+    for letter in "nihaoo":
+        keys[letter].click()
+    keys["Backspace"].click()
+    page.wait(lambda: page.preedit == "ni hao")
+    keys[" "].click()
+    page.wait(lambda: page.text == "你好")
+
+
+@pytest.mark.slow
+def test_a_service_with_keys_asks_for_one(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    token = add_key(path, name="page", now=time.time())[1]
+    with running("--keys", str(path)) as service:
+        browser.get(service.url)
+        page = Page.__new__(Page)
+        page.browser = browser
+        page.wait(lambda: page.attribute("key-form", "hidden") is None)
+        browser.find_element("id", "key").send_keys(token)
+        browser.find_element("css selector", "#key-form button").click()
+        page.wait(lambda: page.attribute("connection", "data-state") == "connected")
+        browser.find_element("id", "text").click()
+        page.type("nihao")
+        assert page.candidates[0] == "你好"
+        assert page.attribute("key-form", "hidden") is not None
+        assert token not in page.run("return JSON.stringify(localStorage)")
+    page.log()
+
+
 def test_language_colours_and_settings_stay(page: Page) -> None:
     assert page.shown("copy") == "Copy"
     page.click("language")
@@ -137,16 +174,21 @@ def axe() -> str:
         if npm is None:
             pytest.skip("npm is not installed: axe-core cannot be fetched")
         with tempfile.TemporaryDirectory() as folder:
-            command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder]
-            done = subprocess.run([*command, AXE], capture_output=True, text=True, timeout=120)
+            options = ["--silent", "--no-audit", "--no-fund", "--prefix", folder]
+            done = subprocess.run(
+                [npm, "install", *options, AXE],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
             if done.returncode:
                 pytest.skip(f"npm cannot fetch {AXE} here: {done.stderr.strip()[:200]}")
             shutil.copytree(folder, root / AXE, dirs_exist_ok=True)
     return script.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("is_narrow", [False, True])
+@pytest.mark.parametrize(("theme", "is_narrow"), [("light", False), ("dark", True)])
 def test_axe_finds_nothing_serious(page: Page, theme: str, is_narrow: bool) -> None:
     script = axe()
     size = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}

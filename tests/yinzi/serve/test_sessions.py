@@ -112,9 +112,7 @@ def test_options_of_a_session(client: TestClient) -> None:
     with client.websocket_connect(URL) as opened:
         start(opened)
         state = ask(opened, {"type": "key", "keys": list("nhiao")})
-        assert (
-            state["candidates"][0]["text"] == "你好"
-        )  # slips are corrected by default
+        assert state["candidates"][0]["text"] == "你好"  # slips are corrected by default
         options = {"script": "traditional", "punctuation": "chinese", "corrects_typing": False}
         start(opened, options=options, n_suggestions=3, page_size=5)
         state = ask(opened, {"type": "key", "keys": list("jipiao")})
