@@ -22,7 +22,7 @@ from PIL import Image
 from selenium import webdriver
 
 FOLDER = Path(__file__).parent
-COLOURS = 200  # enough for flat colours and the edges of letters
+COLOURS = 256  # one byte a pixel: flat colours and the edges of letters need no more
 WAIT_SECONDS = 60
 SETTINGS = "localStorage.setItem('yinzi.settings', JSON.stringify(arguments[0]))"
 
@@ -97,9 +97,8 @@ def take(
     )
     image = Image.open(io.BytesIO(base64.b64decode(picture["data"]))).convert("RGB")
     target = FOLDER / f"serving-{name}.png"
-    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        target, optimize=True
-    )
+    method, dither = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
+    image.quantize(COLOURS, method, kmeans=3, dither=dither).save(target, optimize=True)
     print(f"{target}: {target.stat().st_size / 1024:.0f} kB", file=sys.stderr)
 
 
