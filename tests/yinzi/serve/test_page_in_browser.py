@@ -84,6 +84,41 @@ def test_keys_that_are_not_for_the_session_edit_the_text(page: Page) -> None:
     assert page.text == "7你，1"
 
 
+def test_shift_alone_goes_to_english_and_back(page: Page) -> None:
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    page.press(keys.SHIFT)
+    page.wait(lambda: page.shown("mode") == "EN English")
+    page.press(*"nihao ")
+    assert page.text == "nihao "
+    page.click("mode")
+    page.wait(lambda: page.shown("mode") == "中 Chinese")
+    page.press(*"nihao", " ")
+    page.wait(lambda: page.text == "nihao 你好")
+
+
+def test_letters_that_a_screen_keyboard_composes_are_typed(page: Page) -> None:
+    send = page.browser.execute_cdp_cmd
+    at = {"selectionStart": 5, "selectionEnd": 5}
+    send("Input.imeSetComposition", {"text": "nihao", **at})
+    send("Input.insertText", {"text": "nihao"})
+    page.wait(lambda: page.preedit == "ni hao")
+    assert page.text == ""
+    page.press(" ")
+    page.wait(lambda: page.text == "你好")
+    send("Input.imeSetComposition", {"text": "ni", "selectionStart": 2, "selectionEnd": 2})
+    send("Input.insertText", {"text": "您"})
+    page.wait(lambda: page.text == "你好您")  # another input method is left alone
+
+
+def test_next_words_go_when_the_cursor_moves(page: Page) -> None:
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    page.press(*"woyao", " ")
+    page.wait(lambda: page.preedit == "Next words")
+    page.press(keys.ARROW_LEFT)
+    page.wait(lambda: page.candidates == [])
+    assert page.text == "我要"
+
+
 def test_pages_turn_by_key_and_button(page: Page) -> None:
     page.type("nihao")
     first = page.candidates
@@ -111,7 +146,6 @@ def test_keys_on_the_screen_type(page: Page) -> None:
     page.wait(lambda: page.text == "你好")
 
 
-@pytest.mark.slow
 def test_a_service_with_keys_asks_for_one(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     token = add_key(path, name="page", now=time.time())[1]

@@ -36,6 +36,7 @@ const at = (id) => document.getElementById(id);
 const settings = { ...DEFAULTS, ...load() };
 const text = at("text");
 const times = [];
+const written = [];
 const reading = new ReadingPanel(at("reading"));
 const why = new WhyPanel();
 const typist = new Typist(text, { state: showState, status: showStatus, refused: showRefused, timed });
@@ -117,6 +118,7 @@ function showState(state) {
   at("mode").textContent = tell(`mode_${state.mode}`);
   const lang = settings.script === "simplified" ? "zh-Hans" : "zh-Hant";
   for (const id of ["candidates", "reading", "text"]) at(id).lang = lang;
+  if (state.commit) written.push(state.commit);
   announce();
   updateWhy();
 }
@@ -151,10 +153,11 @@ function candidate(one, index, state) {
   return item;
 }
 
+/** Say what was written since the last time, and what can be chosen. */
 const announce = afterPause(() => {
   const { candidates } = typist.state;
-  const said = candidates.slice(0, 3).map((one, index) => `${index + 1} ${one.text}`);
-  at("announcer").textContent = said.join(", ");
+  const offered = candidates.slice(0, 3).map((one, index) => `${index + 1} ${one.text}`);
+  at("announcer").textContent = [...written.splice(0), ...offered].join(", ");
 }, 500);
 
 function showStatus(status) {
@@ -163,7 +166,7 @@ function showStatus(status) {
   connection.dataset.i18n = status;
   connection.textContent = tell(status);
   if (status === "connected") at("notice").hidden = true;
-  if (status === "lost") showNotice(tell("lost"));
+  if (status === "lost" && at("key-form").hidden) showNotice(tell("lost"));
 }
 
 function showNotice(message) {
@@ -224,10 +227,9 @@ function fillSelect(name, values) {
   };
 }
 
-/** Offer what this service has. */
+/** Offer only what this service has. */
 async function fillSettings() {
-  fillSelect("reading", READINGS);
-  for (const name of Object.keys(CHOICES)) fillSelect(name, CHOICES[name]);
+  const before = JSON.stringify(options());
   try {
     const { options: offered } = await ask("v1/models", { key: typist.key });
     for (const name of Object.keys(CHOICES)) {
@@ -236,9 +238,15 @@ async function fillSettings() {
     }
     at("key-form").hidden = true;
   } catch (error) {
-    if (error.status === 401) at("key-form").hidden = false;
+    if (error.status === 401) askForKey();
   }
   typist.options = options();
+  if (JSON.stringify(typist.options) !== before) typist.connect();
+}
+
+function askForKey() {
+  at("key-form").hidden = false;
+  at("notice").hidden = true;
 }
 
 // Buttons.
@@ -351,7 +359,10 @@ if (!(settings.language in STRINGS)) settings.language = DEFAULTS.language;
 buildKeyboard();
 connectButtons();
 showKeyboard(matchMedia("(pointer: coarse)").matches);
-await fillSettings();
+fillSelect("reading", READINGS);
+for (const name of Object.keys(CHOICES)) fillSelect(name, CHOICES[name]);
+typist.options = options();
 showLanguage();
 text.focus({ preventScroll: true });
 typist.connect();
+fillSettings();

@@ -57,6 +57,7 @@ export class Typist {
     text.addEventListener("keyup", (event) => this.#onKeyUp(event));
     text.addEventListener("beforeinput", (event) => this.#onBeforeInput(event));
     text.addEventListener("compositionend", (event) => this.#onCompositionEnd(event));
+    document.addEventListener("selectionchange", () => this.#onSelectionChange());
   }
 
   get isComposing() {
@@ -139,7 +140,7 @@ export class Typist {
     const { preedit, n_selected, letters } = this.state;
     if (n_selected) this.#write([...preedit].slice(0, n_selected).join(""));
     if (letters) this.#queue.unshift({ keys: [...letters] });
-    this.#take_state({ ...NOTHING, mode: this.state.mode });
+    this.#takeState({ ...NOTHING, mode: this.state.mode });
   }
 
   #setStatus(status) {
@@ -157,7 +158,7 @@ export class Typist {
       options: this.options,
     });
     this.#context = left_context;
-    this.#take_state(state);
+    this.#takeState(state);
   }
 
   async #pump() {
@@ -205,17 +206,17 @@ export class Typist {
       this.#context = this.#before();
     }
     if (!state.is_handled && item.keys) this.#carryOut(item.keys.at(-1));
-    this.#take_state(state);
+    this.#takeState(state);
     this.#listeners.timed(performance.now() - started);
   }
 
   async #reset(left_context) {
     const state = await this.#connection.request({ type: "reset", left_context });
     this.#context = left_context;
-    this.#take_state(state);
+    this.#takeState(state);
   }
 
-  #take_state(state) {
+  #takeState(state) {
     this.state = state;
     if (state.letters) {
       const chosen = [...state.preedit].slice(0, state.n_selected).join("");
@@ -272,6 +273,12 @@ export class Typist {
     const end = this.#text.selectionStart;
     this.#text.setRangeText("", end - event.data.length, end, "end");
     this.press(...event.data);
+  }
+
+  /** Next words are for one place in the text. */
+  #onSelectionChange() {
+    if (!this.state.is_suggesting || this.#isBusy || this.#queue.length) return;
+    if (this.#context !== this.#before()) this.drop();
   }
 
   // The text.
