@@ -67,7 +67,7 @@ export function featureTable(explanation, tell) {
   const rows = contributions(explanation.weights, first, second);
   const most = Math.max(...rows.map((row) => Math.abs(row.difference)), 1e-9);
   const number = (value) => value.toFixed(2);
-  const head = [tell("feature"), first.text, second.text];
+  const head = [tell("feature"), tell("first"), tell("second")];
   return element(
     "table",
     {},
