@@ -36,6 +36,7 @@ PROTOCOL: Final = "yinzi.v1"
 """The WebSocket subprotocol."""
 
 _BAD_MESSAGES: Final = 20
+_LONGEST_WAIT: Final = 1.0  # seconds
 _TRY_AGAIN_LATER: Final = 1013
 _POLICY: Final = 1008
 _GOING_AWAY: Final = 1001
@@ -138,7 +139,7 @@ class _Connection:
             try:
                 message = self._read(received)
                 message_id = message.id
-                state = await self._engine.batcher.call(lambda m=message: self._take(m))  # type: ignore[misc]
+                state = await self._answer(message)
                 answer = _render(state)
                 self._n_bad = 0
                 self._facts.n_lines += 1
@@ -157,6 +158,30 @@ class _Connection:
             await self._websocket.send_json(answer)
             if self._n_bad >= _BAD_MESSAGES:
                 await self._websocket.close(_POLICY, "too many bad messages")
+
+    async def _answer(self, message: _Start | _Key | _Select | _Reset) -> SessionState:
+        """Carry a message out, key by key: others take turns with a typist who sends many at once.
+
+        Once the first key has been taken, a full queue delays the others and refuses none of them.
+
+        Raises:
+            Problem: there is no room for it now, or it cannot be done.
+        """
+        call = self._engine.batcher.call
+        if not isinstance(message, _Key):
+            return await call(lambda: self._take(message))
+        states: list[SessionState] = []
+        for key in message.keys:
+            one = message.model_copy(update={"keys": [key]})
+            while True:
+                try:
+                    states.append(await call(lambda one=one: self._take(one)))  # type: ignore[misc]
+                    break
+                except Problem as problem:
+                    if not states or problem.status != 429:
+                        raise
+                    await asyncio.sleep(min(problem.retry_after or 0.0, _LONGEST_WAIT))
+        return replace(states[-1], commit="".join(state.commit for state in states))
 
     def _read(self, received: Message) -> _Start | _Key | _Select | _Reset:
         """Read a message, and count it.

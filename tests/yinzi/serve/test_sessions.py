@@ -12,6 +12,8 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from yinzi.converter import Converter
+from yinzi.serve.batching import Batcher
+from yinzi.serve.problems import Problem
 from yinzi.serve.sessions import SessionState, TypingSession, open_session
 
 URL = "ws://localhost/v1/session"
@@ -128,6 +130,29 @@ def test_schemes_without_letters_and_files_are_refused(client: TestClient, schem
     with client.websocket_connect(URL) as opened:
         answer = start(opened, options={"scheme": scheme})
         assert answer["error"] == "not_available"
+
+
+def test_many_keys_take_turns_and_none_is_lost_to_a_full_queue(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+    real = Batcher.call
+
+    async def call(self: Batcher, function: Any, **options: Any) -> Any:
+        calls.append(is_full := len(calls) == 3)
+        if is_full:
+            raise Problem(429, "busy", "full", retry_after=0.01)
+        return await real(self, function, **options)
+
+    with client.websocket_connect(URL) as opened:
+        start(opened)
+        monkeypatch.setattr(Batcher, "call", call)
+        state = ask(opened, {"type": "key", "keys": [*"nihao", " ", *"xian"]})
+        assert (state["commit"], state["letters"]) == ("你好", "xian")
+        assert len(calls) == 11
+        calls[:] = [False] * 3  # full from the first key on: nothing has changed
+        assert ask(opened, {"type": "key", "keys": ["x"]})["error"] == "busy"
+        assert ask(opened, {"type": "key", "keys": ["x"]})["letters"] == "xianx"
 
 
 def test_next_words_are_shown_to_those_who_ask(client: TestClient) -> None:
