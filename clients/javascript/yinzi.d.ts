@@ -5,6 +5,7 @@ export interface TypingOptions {
   corrects_typing?: boolean;
   script?: string;
   punctuation?: string;
+  reads_english?: boolean;
 }
 
 export interface Candidate {
@@ -62,6 +63,13 @@ export interface SessionState {
   highlighted: number;
   commit: string;
   is_handled: boolean;
+  /** The input that the candidates are for, as typed. */
+  letters: string;
+  /** Characters at the begin of the preedit that are chosen words. */
+  n_selected: number;
+  /** The candidates are next words. */
+  is_suggesting: boolean;
+  mode: "chinese" | "english";
 }
 
 export interface ClientOptions {

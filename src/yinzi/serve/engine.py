@@ -14,6 +14,7 @@ from yinzi.serve.batching import Batcher, units_of
 from yinzi.serve.metrics import Metrics
 from yinzi.serve.settings import Settings
 from yinzi.serve.typing_options import DEFAULT_OPTIONS, TypingOptions, converter_for
+from yinzi.session import ConverterEngine
 
 __all__ = ["Engine", "Line", "load_converter"]
 
@@ -42,6 +43,7 @@ def load_converter(settings: Settings) -> Converter:
     converter.convert("women", left_context="我", n_best=1)
     converter.candidates("xian")
     converter.annotate("音字")
+    ConverterEngine(converter.forgiving(english=True), has_late_results=False).warm_up()
     return converter
 
 

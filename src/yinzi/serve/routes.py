@@ -10,7 +10,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 import yinzi
-from yinzi.converter import Candidate
+from yinzi.converter import Candidate, OutputForm
+from yinzi.decoding import ExplainedHypothesis
+from yinzi.pinyin import Syllable
 from yinzi.serve import schemas
 from yinzi.serve.audit import RequestFacts
 from yinzi.serve.batching import units_of
@@ -18,7 +20,7 @@ from yinzi.serve.engine import Engine, Line
 from yinzi.serve.lattice_view import view_lattice
 from yinzi.serve.metrics import CONTENT_TYPE, Metrics
 from yinzi.serve.problems import Problem
-from yinzi.serve.typing_options import available_options
+from yinzi.serve.typing_options import TypingOptions, available_options
 
 __all__ = ["check_length", "engine_of", "facts_of", "router"]
 
@@ -108,6 +110,15 @@ def _candidates(found: Sequence[Candidate]) -> list[schemas.CandidateModel]:
     ]
 
 
+def _words(explained: ExplainedHypothesis) -> list[str]:
+    return [word.text for word in explained.words]
+
+
+def _written(output: OutputForm | None, texts: list[str]) -> list[str]:
+    """Return texts in the form that was asked for."""
+    return texts if output is None else output.write(texts)
+
+
 @router.post("/v1/convert", tags=["convert"])
 async def convert(request: Request, body: schemas.ConvertRequest) -> schemas.ConvertResponse:
     """Convert one input to hanzi."""
@@ -162,10 +173,19 @@ async def annotate(request: Request, body: schemas.AnnotateRequest) -> schemas.A
     """Say how the hanzi of a text are read."""
     engine = engine_of(request)
     check_length(engine, body.text)
-    converter = engine.converter()
-    pairs = await engine.batcher.call(
-        lambda: converter.annotate(body.text), units=units_of(body.text)
-    )
+    converter = engine.converter(TypingOptions(script=body.script))
+
+    def ask() -> list[tuple[str, Syllable | None]]:
+        output = converter.output
+        if output is None:
+            return converter.annotate(body.text)
+        known = output.read_context(body.text)
+        if len(known) != len(body.text):  # some word has more hanzi in one script
+            return converter.annotate(body.text)
+        readings = converter.annotate(known)
+        return [(written, one) for written, (_, one) in zip(body.text, readings, strict=True)]
+
+    pairs = await engine.batcher.call(ask, units=units_of(body.text))
     _note(request, [body.text])
     return schemas.AnnotateResponse(
         characters=[
@@ -210,24 +230,34 @@ async def explain(request: Request, body: schemas.ExplainRequest) -> schemas.Exp
     converter = engine.converter(body.options.to_options())
 
     def ask() -> schemas.ExplainResponse:
-        explanation = converter.explain(
-            body.pinyin, left_context=body.left_context, n_best=body.n_best
-        )
+        output = converter.output
+        context = body.left_context if output is None else output.read_context(body.left_context)
+        explanation = converter.explain(body.pinyin, left_context=context, n_best=body.n_best)
         # A drawing of a long line helps nobody.
         words = (
-            view_lattice(converter, body.pinyin, left_context=body.left_context)
+            view_lattice(converter, body.pinyin, left_context=context)
             if len(body.pinyin) <= _EXPLAINED_CHARACTERS
             else []
+        )
+        shown = iter(
+            _written(
+                output,
+                [text for one in explanation.candidates for text in (one.text, *_words(one))]
+                + [word.text for word in words],
+            )
         )
         return schemas.ExplainResponse(
             candidates=[
                 schemas.ExplainedModel(
-                    text=one.text,
+                    text=next(shown),
                     logprob=one.logprob,
                     probability=probability,
                     features=one.features,
                     words=[
-                        schemas.ExplainedWordModel(**dataclasses.asdict(word)) for word in one.words
+                        schemas.ExplainedWordModel(
+                            **{**dataclasses.asdict(word), "text": next(shown)}
+                        )
+                        for word in one.words
                     ],
                 )
                 for one, probability in zip(
@@ -235,7 +265,10 @@ async def explain(request: Request, body: schemas.ExplainRequest) -> schemas.Exp
                 )
             ],
             weights=dict(explanation.weights),
-            lattice=[schemas.LatticeWordModel(**word._asdict()) for word in words],
+            lattice=[
+                schemas.LatticeWordModel(**word._replace(text=next(shown))._asdict())
+                for word in words
+            ],
         )
 
     answer = await engine.batcher.call(ask, units=2 * units_of(body.pinyin))

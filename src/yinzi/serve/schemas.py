@@ -92,7 +92,7 @@ class OptionsModel(_Request):
         bool,
         Field(
             strict=True,
-            description="Allow for typing errors.",
+            description="Allow for typing errors; in full pinyin alone.",
             json_schema_extra=_limited("option", "corrects_typing"),
         ),
     ] = False
@@ -100,7 +100,7 @@ class OptionsModel(_Request):
         str,
         Field(
             max_length=64,
-            description='"simplified" or "traditional".',
+            description='"simplified", "traditional", "taiwan" or "hongkong".',
             json_schema_extra=_limited("option", "script"),
         ),
     ] = "simplified"
@@ -112,6 +112,24 @@ class OptionsModel(_Request):
             json_schema_extra=_limited("option", "punctuation"),
         ),
     ] = "as-is"
+    reads_english: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Read English words, capitals and numbers among the pinyin.",
+            json_schema_extra=_limited("option", "reads_english"),
+        ),
+    ] = False
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "if": {
+                "properties": {"corrects_typing": {"const": True}},
+                "required": ["corrects_typing"],
+            },
+            "then": {"properties": {"scheme": {"const": "pinyin"}}},
+        },
+    )
 
     def to_options(self) -> TypingOptions:
         """Return the options as the engine takes them."""
@@ -121,6 +139,7 @@ class OptionsModel(_Request):
             self.corrects_typing,
             self.script,
             self.punctuation,
+            self.reads_english,
         )
 
 
@@ -193,6 +212,14 @@ class AnnotateRequest(_Request):
     """A text with hanzi."""
 
     text: Text
+    script: Annotated[
+        str,
+        Field(
+            max_length=64,
+            description="Script of the text, as in the options of a conversion.",
+            json_schema_extra=_limited("option", "script"),
+        ),
+    ] = "simplified"
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"text": "我要去西安。"}]}
     )

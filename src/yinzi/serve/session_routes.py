@@ -1,6 +1,7 @@
 """The WebSocket path `/v1/session`: JSON messages in, a state or an error for each out.
 
-A message has a `type`: `start` (once, first; left_context, options, page_size), `key` (keys, by
+A message has a `type`: `start` (first; left_context, options, page_size, n_suggestions; once more
+to begin anew, with other options), `key` (keys, by
 the names that browsers give them), `select` (index on the page), `reset` (left_context). A number
 `id` comes back with its answer. A message that cannot be read is answered with an error and
 changes nothing; a connection that sends twenty of them in a row is closed.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, cast
 
 from fastapi import APIRouter, WebSocket
@@ -18,6 +20,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from yinzi.errors import YinziError
+from yinzi.pinyin import FULL_PINYIN
 from yinzi.serve.audit import RequestFacts
 from yinzi.serve.engine import Engine
 from yinzi.serve.gate import KEY_PROTOCOL
@@ -25,6 +28,7 @@ from yinzi.serve.metrics import Metrics
 from yinzi.serve.problems import Problem
 from yinzi.serve.schemas import OptionsModel
 from yinzi.serve.sessions import SessionState, TypingSession, open_session
+from yinzi.serve.typing_options import TypingOptions
 
 __all__ = ["PROTOCOL", "router"]
 
@@ -32,6 +36,7 @@ PROTOCOL: Final = "yinzi.v1"
 """The WebSocket subprotocol."""
 
 _BAD_MESSAGES: Final = 20
+_LONGEST_WAIT: Final = 1.0  # seconds
 _TRY_AGAIN_LATER: Final = 1013
 _POLICY: Final = 1008
 _GOING_AWAY: Final = 1001
@@ -45,8 +50,21 @@ class _Message(BaseModel):
 class _Start(_Message):
     type: Literal["start"]
     left_context: Annotated[str, Field(max_length=1_000)] = ""
-    page_size: Annotated[int, Field(strict=True, ge=1, le=50)] = 9
+    page_size: Annotated[int, Field(strict=True, ge=5, le=9)] = 9
+    n_suggestions: Annotated[int, Field(strict=True, ge=0, le=9)] = 0
     options: OptionsModel = OptionsModel()
+
+    def to_options(self) -> TypingOptions:
+        """Return the options; whoever types full pinyin makes slips and writes English."""
+        options = self.options.to_options()
+        if options.scheme != FULL_PINYIN.name:
+            return options
+        said = self.options.model_fields_set
+        return replace(
+            options,
+            corrects_typing=options.corrects_typing or "corrects_typing" not in said,
+            reads_english=options.reads_english or "reads_english" not in said,
+        )
 
 
 class _Key(_Message):
@@ -121,7 +139,7 @@ class _Connection:
             try:
                 message = self._read(received)
                 message_id = message.id
-                state = await self._engine.batcher.call(lambda m=message: self._take(m))  # type: ignore[misc]
+                state = await self._answer(message)
                 answer = _render(state)
                 self._n_bad = 0
                 self._facts.n_lines += 1
@@ -140,6 +158,30 @@ class _Connection:
             await self._websocket.send_json(answer)
             if self._n_bad >= _BAD_MESSAGES:
                 await self._websocket.close(_POLICY, "too many bad messages")
+
+    async def _answer(self, message: _Start | _Key | _Select | _Reset) -> SessionState:
+        """Carry a message out, key by key: others take turns with a typist who sends many at once.
+
+        Once the first key has been taken, a full queue delays the others and refuses none of them.
+
+        Raises:
+            Problem: there is no room for it now, or it cannot be done.
+        """
+        call = self._engine.batcher.call
+        if not isinstance(message, _Key):
+            return await call(lambda: self._take(message))
+        states: list[SessionState] = []
+        for key in message.keys:
+            one = message.model_copy(update={"keys": [key]})
+            while True:
+                try:
+                    states.append(await call(lambda one=one: self._take(one)))  # type: ignore[misc]
+                    break
+                except Problem as problem:
+                    if not states or problem.status != 429:
+                        raise
+                    await asyncio.sleep(min(problem.retry_after or 0.0, _LONGEST_WAIT))
+        return replace(states[-1], commit="".join(state.commit for state in states))
 
     def _read(self, received: Message) -> _Start | _Key | _Select | _Reset:
         """Read a message, and count it.
@@ -166,9 +208,14 @@ class _Connection:
     def _take(self, message: _Start | _Key | _Select | _Reset) -> SessionState:
         """Change the session; runs in the thread of the queue."""
         if isinstance(message, _Start):
-            converter = self._engine.converter(message.options.to_options())
+            options = message.to_options()
             self._session = open_session(
-                converter, left_context=message.left_context, page_size=message.page_size
+                self._engine.converter(options),
+                left_context=message.left_context,
+                page_size=message.page_size,
+                scheme=options.scheme,
+                has_chinese_punctuation=options.punctuation == "chinese",
+                n_suggestions=message.n_suggestions,
             )
             return self._session.press(())
         if self._session is None:
@@ -200,4 +247,8 @@ def _render(state: SessionState) -> dict[str, Any]:
         "highlighted": state.highlighted,
         "commit": state.commit,
         "is_handled": state.is_handled,
+        "letters": state.letters,
+        "n_selected": state.n_selected,
+        "is_suggesting": state.is_suggesting,
+        "mode": state.mode,
     }

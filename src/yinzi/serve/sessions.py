@@ -1,22 +1,37 @@
 """Type over a connection: keys in, preedit, candidates and committed text out.
 
-`TypingSession` is what the WebSocket path needs of a session. `open_session` is the one place that
-says which class fills it; the one here converts the whole input at every key.
+`TypingSession` is what the WebSocket path needs of a session; `open_session` puts one of
+`yinzi.session` behind it. Nothing is learned: the text of a typist leaves no trace here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from yinzi.converter import Candidate, Converter
+from yinzi.errors import ConfigError
+from yinzi.pinyin.schemes import SCHEME_NAMES, get_scheme, layout_of
+from yinzi.serve.problems import Problem
+from yinzi.session import ConverterEngine, Key, Session, SessionSettings
 
-__all__ = ["SessionState", "TypingSession", "WholeInputSession", "open_session"]
+__all__ = ["SESSION_SCHEMES", "SessionState", "TypingSession", "open_session"]
 
-_KEPT_CONTEXT = 64  # characters; the models look at no more
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
-_MAX_LETTERS = 200
+_KEPT_CONTEXT: Final = 64  # characters; the models look at no more
+_OTHER_KEYBOARDS: Final = {"nine-keys", "zhuyin", "daqian"}
+
+SESSION_SCHEMES: Final = tuple(name for name in SCHEME_NAMES if name not in _OTHER_KEYBOARDS)
+"""Schemes that are typed with letters, so that digits are left to choose with."""
+
+_NAMES: Final = {
+    " ": "space",
+    "ArrowLeft": "left",
+    "ArrowRight": "right",
+    "ArrowUp": "up",
+    "ArrowDown": "down",
+}
+"""Keys that browsers call by other names than sessions do; the rest differs in case alone."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,10 @@ class SessionState:
         highlighted: index of the highlighted candidate on its page.
         commit: text that is done with since the last state.
         is_handled: the key meant something; if not, the application should use it.
+        letters: the input that the candidates are for, as typed.
+        n_selected: characters at the begin of the preedit that are chosen words.
+        is_suggesting: the candidates are next words, nothing is typed.
+        mode: "chinese" or "english".
     """
 
     preedit: str
@@ -42,6 +61,10 @@ class SessionState:
     highlighted: int
     commit: str
     is_handled: bool
+    letters: str
+    n_selected: int
+    is_suggesting: bool
+    mode: str
 
 
 class TypingSession(Protocol):
@@ -57,153 +80,126 @@ class TypingSession(Protocol):
         """Throw away what is typed; say what stands before the cursor now."""
 
 
-def open_session(converter: Converter, *, left_context: str, page_size: int) -> TypingSession:
-    """Return a new session."""
-    return WholeInputSession(converter, left_context=left_context, page_size=page_size)
+def open_session(
+    converter: Converter,
+    *,
+    left_context: str,
+    page_size: int,
+    scheme: str = "pinyin",
+    has_chinese_punctuation: bool = False,
+    n_suggestions: int = 0,
+) -> TypingSession:
+    """Return a new session.
 
+    Args:
+        converter: with the options of the session.
+        left_context: text before the cursor.
+        page_size: candidates on a page, 5 to 9.
+        scheme: name of the converter's scheme.
+        has_chinese_punctuation: punctuation keys write Chinese forms; if not, they are left to
+            the application.
+        n_suggestions: next words shown after a commit; 0 for none.
 
-class WholeInputSession:
-    """A session over `Converter.type_keys`.
-
-    Keys: letters and ``'``; digits choose from the page; a blank chooses the highlighted
-    candidate; Enter commits the letters as they are; Backspace takes back a letter, or a choice;
-    Escape throws away; ArrowDown and ArrowUp move the highlight; PageDown, PageUp, ``=`` and ``-``
-    turn pages. Any other character commits the highlighted candidate and itself.
+    Raises:
+        Problem: 422, the scheme is not typed with letters.
     """
+    if scheme not in SESSION_SCHEMES:
+        raise Problem(
+            422,
+            "not_available",
+            "the option 'scheme' has a value that sessions do not have, as its digits are letters: "
+            f"expected {', '.join(SESSION_SCHEMES)}",
+        )
+    settings = SessionSettings(
+        page_size=page_size,
+        punctuation="full" if has_chinese_punctuation else "half",
+        n_suggestions=n_suggestions,
+    )
+    layout = layout_of(get_scheme(scheme))
+    if layout is not None and any(";" in code for code in layout.by_code):
+        settings = replace(settings, joining_keys=settings.joining_keys + ";", second_keys=())
+    return _EngineSession(Session(_Engine(converter), settings=settings), left_context)
 
-    def __init__(self, converter: Converter, *, left_context: str, page_size: int) -> None:
-        self._converter = converter
-        self._page_size = page_size
-        self._context = left_context[-_KEPT_CONTEXT:]
-        self._chosen: list[tuple[str, str]] = []  # text, and the letters it stands for
-        self._letters = ""
-        self._committed = ""
-        self._candidates: list[Candidate] = []
-        self._highlighted = 0
-        self._typing = converter.type_keys(left_context=self._context)
+
+class _Engine(ConverterEngine):
+    """A converter whose suggestions have the form of its other texts, too."""
+
+    def __init__(self, converter: Converter) -> None:
+        # One answer for a message: what the neural model says is waited for.
+        super().__init__(converter, has_late_results=False)
+        self._output = converter.output
+
+    def next_words(self, left_context: str, n: int) -> Sequence[Candidate]:
+        """Return likely next words."""
+        if self._output is None:
+            return super().next_words(left_context, n)
+        found = super().next_words(self._output.read_context(left_context), n)
+        return self._output.apply(found, left_context=left_context)
+
+
+class _EngineSession:
+    """A session of `yinzi.session`, told of keys as a browser names them."""
+
+    def __init__(self, session: Session, left_context: str) -> None:
+        self._session = session
+        session.set_left_context(left_context[-_KEPT_CONTEXT:])
 
     def press(self, keys: Sequence[str]) -> SessionState:
-        """Take keys; see the class."""
-        is_handled = True
-        for key in keys:
-            is_handled = self._press(key)
-        return self._state(is_handled)
+        """Take keys; unknown ones are left to the application."""
+        committed, is_handled = "", True
+        for name in keys:
+            key = _read_key(name)
+            if key is None:
+                is_handled = False
+                continue
+            outcome = self._session.press(key)
+            committed += outcome.committed
+            is_handled = outcome.is_handled
+        return self._state(committed, is_handled)
 
     def select(self, index: int) -> SessionState:
         """Choose a candidate of the page that is shown; nothing happens if there is none."""
-        return self._state(self._choose(self._page_start() + index))
+        keys = self._session.settings.select_keys
+        if not 0 <= index < min(len(self._session.page), len(keys)):
+            return self._state("", False)
+        outcome = self._session.press(keys[index])
+        return self._state(outcome.committed, outcome.is_handled)
 
     def reset(self, left_context: str) -> SessionState:
         """Throw away what is typed."""
-        self._context = left_context[-_KEPT_CONTEXT:]
-        self._clear()
-        return self._state(True)
+        self._session.reset(left_context=left_context[-_KEPT_CONTEXT:])
+        return self._state("", True)
 
-    def _press(self, key: str) -> bool:
-        is_composing = bool(self._letters or self._chosen)
-        if key.lower() in _LETTERS and (is_composing or key != "'"):
-            if len(self._letters) < _MAX_LETTERS:
-                self._letters += key
-                self._convert()
-            return True
-        if not is_composing:
-            if len(key) == 1:
-                self._context = (self._context + key)[-_KEPT_CONTEXT:]
-                self._restart()
-            return False
-        if key == "Backspace":
-            self._take_back()
-        elif key == "Escape":
-            self._clear()
-        elif key == "Enter":
-            self._commit("".join(text for text, _ in self._chosen) + self._letters)
-        elif key in ("ArrowDown", "ArrowUp"):
-            self._highlight(self._highlighted + (1 if key == "ArrowDown" else -1))
-        elif key in ("PageDown", "=", "PageUp", "-"):
-            step = self._page_size if key in ("PageDown", "=") else -self._page_size
-            start = self._page_start() + step
-            if 0 <= start < len(self._candidates):
-                self._highlighted = start
-        elif key == " ":
-            self._choose(self._highlighted)
-        elif len(key) == 1 and key in "123456789":
-            index = int(key) - 1
-            return index < self._page_size and self._choose(self._page_start() + index)
-        elif len(key) == 1:
-            self._choose_rest()
-            self._commit("".join(text for text, _ in self._chosen) + self._letters + key)
-        else:
-            return False
-        return True
-
-    def _choose(self, index: int) -> bool:
-        if not 0 <= index < len(self._candidates):
-            return False
-        candidate = self._candidates[index]
-        self._chosen.append((candidate.text, self._letters[: candidate.end]))
-        self._letters = self._letters[candidate.end :]
-        if self._letters.strip("'"):
-            self._restart()
-            self._convert()
-        else:
-            self._commit("".join(text for text, _ in self._chosen))
-        return True
-
-    def _choose_rest(self) -> None:
-        """Choose the highlighted candidate, then the first ones until no letters are left."""
-        while self._letters and self._candidates:
-            candidate = self._candidates[self._highlighted]
-            self._chosen.append((candidate.text, self._letters[: candidate.end]))
-            self._letters = self._letters[candidate.end :]
-            self._restart()
-            self._convert()
-
-    def _take_back(self) -> None:
-        if self._letters:
-            self._letters = self._letters[:-1]
-        elif self._chosen:
-            self._letters = self._chosen.pop()[1]
-            self._restart()
-        if not self._letters and self._chosen:
-            self._letters = self._chosen.pop()[1]
-            self._restart()
-        self._convert()
-
-    def _commit(self, text: str) -> None:
-        self._committed += text
-        self._context = (self._context + text)[-_KEPT_CONTEXT:]
-        self._clear()
-
-    def _clear(self) -> None:
-        self._chosen, self._letters, self._candidates, self._highlighted = [], "", [], 0
-        self._restart()
-
-    def _restart(self) -> None:
-        before = self._context + "".join(text for text, _ in self._chosen)
-        self._typing = self._converter.type_keys(left_context=before)
-
-    def _convert(self) -> None:
-        self._candidates = self._typing.update(self._letters) if self._letters else []
-        self._highlighted = 0
-
-    def _highlight(self, index: int) -> None:
-        self._highlighted = max(0, min(index, len(self._candidates) - 1))
-
-    def _page_start(self) -> int:
-        return self._highlighted - self._highlighted % self._page_size
-
-    def _state(self, is_handled: bool) -> SessionState:
-        start = self._page_start()
-        page = tuple(self._candidates[start : start + self._page_size])
-        preedit = "".join(text for text, _ in self._chosen) + self._letters
-        committed, self._committed = self._committed, ""
+    def _state(self, committed: str, is_handled: bool) -> SessionState:
+        session = self._session
+        preedit = session.preedit
         return SessionState(
-            preedit,
-            len(preedit),
-            page,
-            start // self._page_size,
-            -(-len(self._candidates) // self._page_size),
-            self._highlighted - start,
+            preedit.text,
+            preedit.cursor,
+            tuple(session.page),
+            session.page_number,
+            session.n_pages,
+            session.highlight_on_page,
             committed,
             is_handled,
+            session.state.letters,
+            preedit.n_selected,
+            session.state.is_suggesting,
+            session.mode.value,
         )
+
+
+def _read_key(name: str) -> Key | None:
+    """Return the key that a browser's name stands for, with what is held as `ctrl+` before it.
+
+    >>> _read_key("ArrowLeft"), _read_key("ctrl+Delete").ctrl, _read_key("MediaPlay")
+    (Key(name='left', shift=False, ctrl=False, alt=False), True, None)
+    """
+    *held, name = name.split("+") if len(name) > 1 and not name.endswith("+") else [name]
+    if not set(held) <= {"ctrl", "shift", "alt"}:
+        return None
+    name = _NAMES.get(name, name if len(name) == 1 else name.lower())
+    try:
+        return Key(name, shift="shift" in held, ctrl="ctrl" in held, alt="alt" in held)
+    except ConfigError:
+        return None

@@ -130,7 +130,7 @@ def test_the_answers_are_those_of_the_library(address: str, converter: Converter
 def test_sessions_type(address: str) -> None:
     with Client(address, timeout=60) as client, client.session(left_context="我") as session:
         assert session.type_text("nihao").candidates[0] == "你好"
-        assert session.press("Backspace").preedit == "niha"
+        assert session.press("Backspace").preedit == "ni ha"
         assert session.press("o", " ").commit == "你好"
         with pytest.raises(ServiceError, match="expected a JSON"):
             session.send({"type": "explode"})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from yinzi.converter import Converter
+from yinzi.converter import Converter, output
 from yinzi.serve.settings import Settings
 
 
@@ -108,13 +109,63 @@ def test_paths_of_callers_do_not_become_labels(client: TestClient) -> None:
     "option",
     [
         {"scheme": "telepathy"},
+        {"scheme": "/etc/passwd"},
+        {"scheme": "mine.toml"},
         {"fuzzy": ["telepathy"]},
+        {"fuzzy": ["southern,n-l"]},
+        {"script": "cuneiform"},
+        {"punctuation": "as_typed"},
+        {"corrects_typing": True, "scheme": "xiaohe"},
     ],
 )
 def test_options_that_are_not_there_are_refused(client: TestClient, option: dict[str, Any]) -> None:
     answer = client.post("/v1/convert", json={"pinyin": "nihao", "options": option})
     assert answer.status_code == 422
     assert answer.json()["error"] == "not_available"
+
+
+@pytest.mark.parametrize(
+    ("pinyin", "options", "text"),
+    [
+        ("nihc", {"scheme": "xiaohe"}, "你好"),
+        ("nhiao", {"corrects_typing": True}, "你好"),
+        ("lihao", {"fuzzy": ["n-l"]}, "你好"),
+        ("lihao", {"fuzzy": ["sichuan"]}, "你好"),
+        ("jipiao", {"script": "traditional"}, "機票"),
+        ("nihao,", {"punctuation": "chinese"}, "你好，"),
+        ("nihao,", {}, "你好,"),
+    ],
+)
+def test_options_change_what_is_found(
+    client: TestClient, pinyin: str, options: dict[str, Any], text: str
+) -> None:
+    body = {"pinyin": pinyin, "options": options}
+    answer = client.post("/v1/convert", json=body)
+    assert answer.json()["candidates"][0]["text"] == text
+
+
+def test_a_script_without_its_package_says_which(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opencc", None)
+    output._opencc.cache_clear()
+    answer = client.post("/v1/convert", json={"pinyin": "ni", "options": {"script": "hongkong"}})
+    assert (answer.status_code, answer.json()["error"]) == (422, "not_available")
+    assert "yinzi[traditional]" in answer.json()["detail"]
+
+
+def test_explanations_and_readings_follow_the_script(client: TestClient) -> None:
+    body = {"pinyin": "jipiao", "options": {"script": "traditional"}}
+    found = client.post("/v1/explain", json=body).json()
+    assert found["candidates"][0]["text"] == "機票"
+    assert "機票" in [word["text"] for word in found["lattice"] if word["is_best"]]
+    body = {"text": "機票a", "script": "traditional"}
+    read = client.post("/v1/annotate", json=body).json()["characters"]
+    assert [(one["character"], one["pinyin_digits"]) for one in read] == [
+        ("機", "ji1"),
+        ("票", "piao4"),
+        ("a", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from yinzi.converter import Converter
+from yinzi.serve.batching import Batcher
+from yinzi.serve.problems import Problem
 from yinzi.serve.sessions import SessionState, TypingSession, open_session
 
 URL = "ws://localhost/v1/session"
@@ -28,7 +30,7 @@ def texts(state: SessionState) -> list[str]:
 
 def test_letters_are_converted_and_a_blank_commits(session: TypingSession) -> None:
     state = session.press(list("nihao"))
-    assert (state.preedit, state.cursor, texts(state)[0]) == ("nihao", 5, "你好")
+    assert (state.preedit, state.cursor, texts(state)[0]) == ("ni hao", 6, "你好")
     state = session.press([" "])
     assert (state.commit, state.preedit, state.candidates) == ("你好", "", ())
     assert session.press(["n"]).commit == ""
@@ -52,8 +54,8 @@ def test_a_choice_can_be_taken_back(session: TypingSession) -> None:
         page += 1
         assert state.page == page
     session.select(texts(state).index("你"))
-    state = session.press(["Backspace"] * 3)
-    assert state.preedit == "ni"
+    assert session.press(["Backspace"]).preedit == "ni hao"
+    assert session.press(["Backspace"] * 3).letters == "ni"
 
 
 def test_highlight_and_pages_stay_in_bounds(session: TypingSession) -> None:
@@ -106,6 +108,68 @@ def test_the_whole_conversation(client: TestClient) -> None:
         state = ask(opened, {"type": "select", "index": 1})
         assert state["commit"] == second
         assert ask(opened, {"type": "reset", "left_context": ""})["preedit"] == ""
+
+
+def test_options_of_a_session(client: TestClient) -> None:
+    with client.websocket_connect(URL) as opened:
+        start(opened)
+        state = ask(opened, {"type": "key", "keys": list("nhiao")})
+        assert state["candidates"][0]["text"] == "你好"  # slips are corrected by default
+        options = {"script": "traditional", "punctuation": "chinese", "corrects_typing": False}
+        start(opened, options=options, n_suggestions=3, page_size=5)
+        state = ask(opened, {"type": "key", "keys": list("jipiao")})
+        assert state["candidates"][0]["text"] == "機票"
+        assert ask(opened, {"type": "key", "keys": [","]})["commit"] == "機票，"
+        start(opened, options={"scheme": "xiaohe"})
+        state = ask(opened, {"type": "key", "keys": list("nihc")})
+        assert (state["candidates"][0]["text"], state["letters"]) == ("你好", "nihc")
+
+
+@pytest.mark.parametrize("scheme", ["nine-keys", "/etc/passwd", "../x.toml", "C:\\x.toml"])
+def test_schemes_without_letters_and_files_are_refused(client: TestClient, scheme: str) -> None:
+    with client.websocket_connect(URL) as opened:
+        answer = start(opened, options={"scheme": scheme})
+        assert answer["error"] == "not_available"
+
+
+def test_many_keys_take_turns_and_none_is_lost_to_a_full_queue(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+    real = Batcher.call
+
+    async def call(self: Batcher, function: Any, **options: Any) -> Any:
+        calls.append(is_full := len(calls) == 3)
+        if is_full:
+            raise Problem(429, "busy", "full", retry_after=0.01)
+        return await real(self, function, **options)
+
+    with client.websocket_connect(URL) as opened:
+        start(opened)
+        monkeypatch.setattr(Batcher, "call", call)
+        state = ask(opened, {"type": "key", "keys": [*"nihao", " ", *"xian"]})
+        assert (state["commit"], state["letters"]) == ("你好", "xian")
+        assert len(calls) == 11
+        calls[:] = [False] * 3  # full from the first key on: nothing has changed
+        assert ask(opened, {"type": "key", "keys": ["x"]})["error"] == "busy"
+        assert ask(opened, {"type": "key", "keys": ["x"]})["letters"] == "xianx"
+
+
+def test_next_words_are_shown_to_those_who_ask(client: TestClient) -> None:
+    with client.websocket_connect(URL) as opened:
+        start(opened, n_suggestions=5)
+        state = ask(opened, {"type": "key", "keys": [*"woyao", " "]})
+        assert (state["commit"], state["is_suggesting"]) == ("我要", True)
+        chosen = state["candidates"][0]["text"]
+        assert ask(opened, {"type": "select", "index": 0})["commit"] == chosen
+
+
+def test_keys_with_others_held_and_unknown_ones(session: TypingSession) -> None:
+    session.press(list("nihao"))
+    assert session.press(["ctrl+ArrowLeft"]).cursor == 2
+    assert not session.press(["MediaPlay"]).is_handled
+    assert not session.press(["meta+a"]).is_handled
+    assert not session.select(99).is_handled
 
 
 @pytest.mark.parametrize(
@@ -203,5 +267,5 @@ def test_fuzzed_messages_neither_break_nor_leak(client: TestClient, sent: list[A
             assert answer["type"] in ("state", "error")
             assert "买" not in json.dumps(answer, ensure_ascii=False)
         state = ask(other, {"type": "key", "keys": list("jipiao")})
-        assert state["preedit"] == "maijipiao"
+        assert state["letters"] == "maijipiao"
         assert ask(other, {"type": "key", "keys": [" "]})["commit"] == "买机票"
