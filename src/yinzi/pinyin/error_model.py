@@ -38,7 +38,7 @@ class ErrorModel:
         ConfigError: a value is out of range.
     """
 
-    key_error: float = 0.02
+    key_error: float = 0.006
     distance_weight: float = 1.0
 
     def __post_init__(self) -> None:

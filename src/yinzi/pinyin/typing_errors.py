@@ -61,7 +61,7 @@ class CorrectionOptions:
     """
 
     model: ErrorModel = field(default_factory=ErrorModel)
-    rescue_logprob: float = 2.0
+    rescue_logprob: float = 0.0
     real_word_logprob: float = -3.0
     max_logprob: float = -1.0
     margin: float = 6.0
