@@ -34,7 +34,8 @@ right, true or kind. Candidates are offered for a person to choose from.
 
 ## Limits
 
-- Simplified hanzi, standard pinyin. No fuzzy pinyin, no correction of typing errors.
+- Simplified hanzi. Accents, slips of the finger and other scripts are handled around the models,
+  not by them.
 - To the language model only two words of context count; the encoder, where there is one, sees the
   whole input and the text before it, but is small.
 - Names and new words that the lexicon lacks are spelled from single hanzi.
