@@ -44,7 +44,9 @@ class TerminalProgram:
             "TERM": "xterm-256color",
             "COLUMNS": str(COLUMNS),
             "LINES": str(LINES),
+            "XDG_DATA_HOME": str(stdout.parent),  # a user lexicon of its own
         }
+        environment.pop("YINZI_HOME", None)
         with stdout.open("wb") as file:
             self._process = subprocess.Popen(
                 command,

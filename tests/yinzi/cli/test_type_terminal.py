@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("pty", reason="no terminals here")
 
 from tests.yinzi.cli.terminal_program import TerminalProgram
+from yinzi.user import UserLexicon
 
 COMMAND = [sys.executable, "-m", "yinzi.cli", "type"]
 
@@ -54,6 +55,8 @@ def test_a_sentence_is_typed_chosen_committed_and_printed(
     program.press("backspace", ".", "nihao", "\x1b[D", "ctrl+q")  # faster than the screen
     assert program.wait_for_end() == 0
     assert printed.read_text(encoding="utf-8") == "我要卖机票，泥。nihao\n"
+    user = UserLexicon(printed.parent / "yinzi" / "user.sqlite3", is_read_only=True)
+    assert {"卖", "机票"} <= {word.text for word in user.words(with_chosen=True)}
 
 
 def test_without_a_terminal_it_says_so(tiny_folder: Path) -> None:
