@@ -501,9 +501,12 @@ class Decoder:
         is_whole: NDArray[np.bool_] = margin >= self.options.fusion.whole_margin
         return is_whole
 
-    @cached_property
     def syllable_model(self) -> SyllableModel:
-        """Know which syllables follow one another, as the lexicon and its probabilities have it."""
+        """Return which syllables follow one another, as the lexicon has it; made at first use."""
+        return self._syllable_model
+
+    @cached_property
+    def _syllable_model(self) -> SyllableModel:
         return SyllableModel(*self.lexicon.syllable_pairs(self._unigrams))
 
     @cached_property

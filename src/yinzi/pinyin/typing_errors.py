@@ -12,7 +12,7 @@ its borders, and between two syllables (letters swapped across the border).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Final
@@ -93,12 +93,12 @@ class TypingErrors:
 
     Attributes:
         inner: sources for letters as they stand.
-        syllables: what chooses among corrections.
+        syllables: gives what chooses among corrections; asked when letters are first corrected.
         options: see there.
     """
 
     inner: tuple[EdgeSource, ...]
-    syllables: SyllableModel
+    syllables: Callable[[], SyllableModel]
     options: CorrectionOptions = field(default_factory=CorrectionOptions)
 
     def __call__(self, stretch: Stretch, options: GraphOptions) -> Iterator[Proposal]:
@@ -122,14 +122,15 @@ class TypingErrors:
         slips = _all_slips(letters, edges, self.options.model)
         if not len(slips.first):
             return
-        best, ahead, behind, is_full = _read_as_typed(n_letters, edges, self.syllables, options)
+        model = self.syllables()
+        best, ahead, behind, is_full = _read_as_typed(n_letters, edges, model, options)
         total = ahead[slips.first, slips.syllable] + slips.logprob
         total += behind[slips.last, slips.syllable]
         pairs = _all_swaps_across(letters, edges)
         max_edges = math.ceil(self.options.max_edges * max(1.0, n_letters / 20))
         swap = self.options.model.kind_logprob("swap")
         pair_totals = [
-            float(ahead[first, one] + swap + self.syllables.after[one, two] + behind[last, two])
+            float(ahead[first, one] + swap + model.after[one, two] + behind[last, two])
             for first, _, last, one, two in pairs
         ]
         totals = np.concatenate((total, np.array(pair_totals, dtype=np.float32)))
@@ -322,13 +323,15 @@ def _fewest_slips(n_letters: int, edges: Sequence[Proposal], options: GraphOptio
 
 
 def with_typing_errors(
-    scheme: InputScheme, syllables: SyllableModel, options: CorrectionOptions | None = None
+    scheme: InputScheme,
+    syllables: Callable[[], SyllableModel],
+    options: CorrectionOptions | None = None,
 ) -> InputScheme:
     """Return a scheme of full pinyin on a QWERTY keyboard that also reads letters with a slip.
 
     Args:
         scheme: what the letters mean as they stand.
-        syllables: what chooses among corrections; see `Decoder.syllable_model`.
+        syllables: gives what chooses among corrections; see `Decoder.syllable_model`.
         options: penalties and limits.
     """
     source = TypingErrors(scheme.sources, syllables, options or CorrectionOptions())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -17,8 +18,8 @@ KNOWN = ["ni hao", "wo men", "zhong guo", "wo yao mai ji piao", "men mai"]
 
 
 @pytest.fixture(scope="module")
-def syllables() -> SyllableModel:
-    """Return a model that has heard a few phrases only."""
+def syllables() -> Callable[[], SyllableModel]:
+    """Return what gives a model that has heard a few phrases only."""
     pairs = np.full((len(SYLLABLES), len(SYLLABLES)), 1e-3)
     first = np.full(len(SYLLABLES), 1e-3)
     for phrase in KNOWN:
@@ -26,7 +27,8 @@ def syllables() -> SyllableModel:
         first[ids[0]] += 100
         for one, two in pairwise(ids):
             pairs[one, two] += 100
-    return SyllableModel(pairs, first)
+    model = SyllableModel(pairs, first)
+    return lambda: model
 
 
 def _can_be_read(graph: SyllableGraph, phrase: str) -> bool:
@@ -96,7 +98,7 @@ def test_nearer_keys_are_hit_more_often() -> None:
     ],
 )
 def test_the_meant_syllables_are_in_the_graph(
-    syllables: SyllableModel, typed: str, meant: str
+    syllables: Callable[[], SyllableModel], typed: str, meant: str
 ) -> None:
     scheme = with_typing_errors(FULL_PINYIN, syllables, CorrectionOptions(margin=20))
     if typed == "miao":  # one full syllable is left as it is
@@ -105,7 +107,7 @@ def test_the_meant_syllables_are_in_the_graph(
         assert _can_be_read(SyllableGraph.from_text(typed, scheme=scheme), meant)
 
 
-def test_the_reading_as_typed_does_not_change(syllables: SyllableModel) -> None:
+def test_the_reading_as_typed_does_not_change(syllables: Callable[[], SyllableModel]) -> None:
     scheme = with_typing_errors(FULL_PINYIN, syllables)
     for text in ("nihao", "nhiao", "woyaomai", "wymjp", "ni3hao", "zhong guo", "xian，abc"):
         plain = SyllableGraph.from_text(text)
@@ -114,13 +116,15 @@ def test_the_reading_as_typed_does_not_change(syllables: SyllableModel) -> None:
 
 @pytest.mark.parametrize("text", ["nho", "zhong", "nuha3", "nǐhoa", "ni hao", ""])
 def test_short_toned_and_whole_syllables_are_left_alone(
-    syllables: SyllableModel, text: str
+    syllables: Callable[[], SyllableModel], text: str
 ) -> None:
     scheme = with_typing_errors(FULL_PINYIN, syllables, CorrectionOptions(margin=50))
     assert not _typos(SyllableGraph.from_text(text, scheme=scheme))
 
 
-def test_a_slip_costs_less_where_the_letters_cannot_be_read(syllables: SyllableModel) -> None:
+def test_a_slip_costs_less_where_the_letters_cannot_be_read(
+    syllables: Callable[[], SyllableModel],
+) -> None:
     scheme = with_typing_errors(FULL_PINYIN, syllables, CorrectionOptions(margin=30))
     broken = _typos(SyllableGraph.from_text("hapwomen", scheme=scheme))["hap", "hao"]
     whole = _typos(SyllableGraph.from_text("haiwomen", scheme=scheme))["hai", "hao"]
@@ -129,7 +133,7 @@ def test_a_slip_costs_less_where_the_letters_cannot_be_read(syllables: SyllableM
     assert broken - whole == pytest.approx(difference)
 
 
-def test_half_a_swap_cannot_be_had_alone(syllables: SyllableModel) -> None:
+def test_half_a_swap_cannot_be_had_alone(syllables: Callable[[], SyllableModel]) -> None:
     scheme = with_typing_errors(FULL_PINYIN, syllables, CorrectionOptions(margin=30))
     graph = SyllableGraph.from_text("nhiao", scheme=scheme)
     (cheap,) = [edge for edge in graph.edges if edge.kind is EdgeKind.TYPO and edge.logprob > -0.1]
@@ -138,27 +142,27 @@ def test_half_a_swap_cannot_be_had_alone(syllables: SyllableModel) -> None:
     assert EdgeKind.TYPO in before
 
 
-def test_who_abbreviates_is_not_corrected(syllables: SyllableModel) -> None:
+def test_who_abbreviates_is_not_corrected(syllables: Callable[[], SyllableModel]) -> None:
     options = CorrectionOptions(margin=100)
     scheme = with_typing_errors(FULL_PINYIN, syllables, options)
     assert not _typos(SyllableGraph.from_text("wymjp", scheme=scheme))
     assert _typos(SyllableGraph.from_text("womennhao", scheme=scheme))
 
 
-def test_corrections_are_few(syllables: SyllableModel) -> None:
+def test_corrections_are_few(syllables: Callable[[], SyllableModel]) -> None:
     options = CorrectionOptions(max_edges=3, margin=100)
     scheme = with_typing_errors(FULL_PINYIN, syllables, options)
     assert len(_typos(SyllableGraph.from_text("womennhiao", scheme=scheme))) <= 6
 
 
-def test_time_is_linear_in_letters(syllables: SyllableModel) -> None:
+def test_time_is_linear_in_letters(syllables: Callable[[], SyllableModel]) -> None:
     scheme = with_typing_errors(FULL_PINYIN, syllables)
     started = time.process_time()
     SyllableGraph.from_text("woyaomiajipiao" * 100, scheme=scheme)
     assert time.process_time() - started < 2
 
 
-def test_merged_and_mistyped_readings_live_together(syllables: SyllableModel) -> None:
+def test_merged_and_mistyped_readings_live_together(syllables: Callable[[], SyllableModel]) -> None:
     scheme = with_typing_errors(with_fuzzy(FULL_PINYIN, ("n-l",)), syllables)
     graph = SyllableGraph.from_text("lihoa", scheme=scheme)
     assert _can_be_read(graph, "ni hao")
