@@ -13,7 +13,7 @@ from typing import Final
 
 from yinzi.text import is_hanzi
 
-__all__ = ["chinese_punctuation"]
+__all__ = ["CHINESE_FORMS", "QUOTES", "chinese_punctuation"]
 
 _PROTECTED = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]*[A-Za-z0-9/]"  # addresses with a scheme
@@ -23,7 +23,7 @@ _PROTECTED = re.compile(
     r"|[A-Za-z0-9_]+(?:[.'/\\_:-][A-Za-z0-9_]+)+"  # file names, versions, don't
 )
 _MARK = re.compile(r"\.{3,}|-{2,}|[,.!?:;()<>\"'\\]")
-_CHINESE: Final = {
+CHINESE_FORMS: Final = {
     ",": "，",
     ".": "。",
     "!": "！",
@@ -36,7 +36,7 @@ _CHINESE: Final = {
     ">": "》",
     "\\": "、",
 }
-_QUOTES: Final = {'"': "“”", "'": "‘’"}
+QUOTES: Final = {'"': "“”", "'": "‘’"}
 _CHINESE_MARKS: Final = frozenset("，。！？：；（）《》、“”‘’…—")
 _OPENING: Final = frozenset("（《“‘")
 
@@ -61,7 +61,7 @@ def chinese_punctuation(text: str, *, left_context: str = "") -> str:
     kept = [match.span() for match in _PROTECTED.finditer(whole)]
     is_open = {
         quote: sum(left_context.count(char) for char in (quote, *pair)) % 2 == 1
-        for quote, pair in _QUOTES.items()
+        for quote, pair in QUOTES.items()
     }
     parts: list[str] = []
     position = len(left_context)
@@ -70,13 +70,13 @@ def chinese_punctuation(text: str, *, left_context: str = "") -> str:
         mark = match.group()
         if any(low <= start < high for low, high in kept):
             continue
-        if mark not in _QUOTES and not _is_chinese(whole, start, end):
+        if mark not in QUOTES and not _is_chinese(whole, start, end):
             continue
-        if mark in _QUOTES:
-            changed = _QUOTES[mark][is_open[mark]]
+        if mark in QUOTES:
+            changed = QUOTES[mark][is_open[mark]]
             is_open[mark] = not is_open[mark]
-        elif mark in _CHINESE:
-            changed = _CHINESE[mark]
+        elif mark in CHINESE_FORMS:
+            changed = CHINESE_FORMS[mark]
         else:
             changed = "……" if mark[0] == "." else "——"
         before = whole[position:start]

@@ -6,30 +6,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from yinzi.converter.punctuation import CHINESE_FORMS, QUOTES
+
 __all__ = ["CHINESE_PUNCTUATION", "chinese_punctuation"]
 
 CHINESE_PUNCTUATION: Final[Mapping[str, str | tuple[str, str]]] = MappingProxyType(
     {
-        ",": "，",
-        ".": "。",
-        "?": "？",
-        "!": "！",
-        ":": "：",
-        ";": "；",
-        "(": "（",
-        ")": "）",
+        **CHINESE_FORMS,
         "[": "【",
         "]": "】",
-        "<": "《",
-        ">": "》",
-        "\\": "、",
         "^": "……",
         "_": "——",
         "$": "￥",
         "~": "～",
         "`": "·",
-        '"': ("“", "”"),
-        "'": ("‘", "’"),
+        **{key: (pair[0], pair[1]) for key, pair in QUOTES.items()},
     }
 )
 """Chinese forms by key; two forms take turns, an opening and a closing one."""
