@@ -162,6 +162,32 @@ def test_time_is_linear_in_letters(syllables: Callable[[], SyllableModel]) -> No
     assert time.process_time() - started < 2
 
 
+def test_what_was_chosen_stays_while_a_line_grows(syllables: Callable[[], SyllableModel]) -> None:
+    scheme = with_typing_errors(FULL_PINYIN, syllables)
+    line = "womnezhongguonihaowoyaomiajipiaozhonggouwomen"
+    far = 30  # letters behind which a choice is settled
+    before: set[tuple[int, int, int, float]] = set()
+    for length in range(20, len(line) + 1):
+        graph = SyllableGraph.from_text(line[:length], scheme=scheme)
+        errors = {
+            (edge.start, edge.end, edge.syllable_lo, edge.logprob)
+            for edge in graph.edges
+            if edge.kind is EdgeKind.TYPO
+        }
+        settled = {edge for edge in errors if edge[0] < length - far}
+        assert {edge for edge in before if edge[0] < length - far} == settled
+        before = errors
+    assert before
+
+
+def test_slips_far_apart_in_a_long_line_are_all_corrected(
+    syllables: Callable[[], SyllableModel],
+) -> None:
+    scheme = with_typing_errors(FULL_PINYIN, syllables)
+    graph = SyllableGraph.from_text("womnenihaozhognguonihaowoyaomiajipiao", scheme=scheme)
+    assert _can_be_read(graph, "wo men ni hao zhong guo ni hao wo yao mai ji piao")
+
+
 def test_merged_and_mistyped_readings_live_together(syllables: Callable[[], SyllableModel]) -> None:
     scheme = with_typing_errors(with_fuzzy(FULL_PINYIN, ("n-l",)), syllables)
     graph = SyllableGraph.from_text("lihoa", scheme=scheme)
