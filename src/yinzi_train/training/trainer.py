@@ -36,6 +36,7 @@ from yinzi_train.training.checkpoints import Checkpoints, finish_folder
 from yinzi_train.training.config import TrainingOptions
 from yinzi_train.training.errors import TrainingError
 from yinzi_train.training.learning_rate import learning_rate_share
+from yinzi_train.training.meeting import check_device, meet
 from yinzi_train.training.stream import BatchStream
 from yinzi_train.training.weight_average import WeightAverage
 
@@ -104,9 +105,16 @@ class Exchange:
 
 
 def training_arguments(
-    options: TrainingOptions, folder: Path, *, n_processes: int
+    options: TrainingOptions, folder: Path, *, n_processes: int, device: str = "cpu"
 ) -> TrainingArguments:
-    """Return what the Trainer takes; with several processes, they meet here."""
+    """Return what the Trainer takes; with several processes, they meet here.
+
+    Raises:
+        ConfigError: this process has no such device.
+    """
+    check_device(device)
+    if n_processes > 1:
+        meet(device, timeout_seconds=_TIMEOUT_SECONDS)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=options.max_steps,
@@ -115,7 +123,7 @@ def training_arguments(
         learning_rate=options.learning_rate,
         max_grad_norm=options.max_gradient_norm,
         bf16=options.precision == "bf16",
-        use_cpu=True,
+        use_cpu=device == "cpu",
         seed=options.seed,
         save_strategy="no",
         eval_strategy="no",
@@ -125,11 +133,10 @@ def training_arguments(
         disable_tqdm=True,
         ignore_data_skip=True,
         remove_unused_columns=False,
-        ddp_backend="gloo" if n_processes > 1 else None,
+        ddp_backend=("gloo" if device == "cpu" else "nccl") if n_processes > 1 else None,
         ddp_find_unused_parameters=False,
-        ddp_timeout=_TIMEOUT_SECONDS,
     )
-    assert arguments.device.type == "cpu"  # asked for, because that is when the processes meet
+    assert arguments.device.type == device
     return arguments
 
 
