@@ -56,7 +56,7 @@ RayAddressOption = Annotated[
     typer.Option(
         "--ray-address",
         metavar="ADDRESS",
-        help="Ray cluster for --ray-workers, as 'auto' or ray://host:10001; by default the one "
+        help="Ray cluster for --ray-workers, as 'auto' or host:6379; by default the one "
         "that RAY_ADDRESS names, else one is started here.",
         show_default=False,
     ),

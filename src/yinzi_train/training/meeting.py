@@ -19,11 +19,14 @@ from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.training.errors import TrainingError
 
-__all__ = ["BACKENDS", "DEVICES", "check_device", "check_shared", "meet"]
+__all__ = ["BACKENDS", "DEVICES", "TIMEOUT_SECONDS", "check_device", "check_shared", "meet"]
 
 DEVICES: Final = ("cpu", "cuda")
 BACKENDS: Final = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 """What carries tensors between processes: figures and signals are on the CPU with both."""
+
+TIMEOUT_SECONDS: Final = 7200
+"""How long processes wait for one another: the first one prepares data and evaluates alone."""
 
 
 def check_device(device: str) -> None:
@@ -43,17 +46,16 @@ def check_device(device: str) -> None:
         )
 
 
-def meet(device: str, *, timeout_seconds: float) -> None:
+def meet(device: str) -> None:
     """Join the group of processes that the environment describes, if that was not done yet.
 
     Args:
         device: "cpu" or "cuda".
-        timeout_seconds: how long a process waits for another one.
     """
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     if not dist.is_initialized():
-        dist.init_process_group(BACKENDS[device], timeout=timedelta(seconds=timeout_seconds))
+        dist.init_process_group(BACKENDS[device], timeout=timedelta(seconds=TIMEOUT_SECONDS))
 
 
 def check_shared(folder: Path, name: str) -> None:
@@ -64,6 +66,7 @@ def check_shared(folder: Path, name: str) -> None:
     """
     if not dist.is_initialized():
         return
+    dist.barrier()
     here = _place(folder / name)
     places: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(places, here)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import torch
@@ -20,6 +19,7 @@ from yinzi_train.training.checkpoints import finish_folder
 from yinzi_train.training.config import METRICS_BY_LESS
 from yinzi_train.training.errors import TrainingError
 from yinzi_train.training.metrics_log import MetricsLog
+from yinzi_train.training.signals import Signals
 from yinzi_train.training.trainer import ConversionTrainer, Exchange
 
 __all__ = ["Evaluate", "RunCallback", "Signals", "TrainingProgress"]
@@ -55,36 +55,6 @@ class TrainingProgress:
     learning_rate: float
     tokens_per_second: float
     seconds_left: float
-
-
-class Signals:
-    """Remember SIGINT and SIGTERM instead of dying of them, for as long as the block runs.
-
-    A second SIGINT ends the program at once. In a thread other than the main one nothing is done.
-    """
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._handlers: dict[int, Any] = {}
-
-    def __enter__(self) -> Signals:
-        """Take over."""
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._receive)
-        except ValueError:
-            logger.debug("signals are left alone: this is not the main thread")
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Give back."""
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received == number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.received = number
 
 
 class RunCallback(TrainerCallback):

@@ -43,8 +43,6 @@ from yinzi_train.training.weight_average import WeightAverage
 __all__ = ["ConversionTrainer", "Exchange", "RunState", "training_arguments"]
 
 _PROGRESS: Final = "progress.json"
-_TIMEOUT_SECONDS: Final = 7200
-"""How long processes wait for one another: the first one prepares data and evaluates alone."""
 
 
 @dataclass
@@ -114,7 +112,7 @@ def training_arguments(
     """
     check_device(device)
     if n_processes > 1:
-        meet(device, timeout_seconds=_TIMEOUT_SECONDS)
+        meet(device)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=options.max_steps,
