@@ -39,6 +39,14 @@ _POLL_SECONDS: Final = 0.2
 _SIGNAL_BASE: Final = 128
 
 
+_SWITCHES: Final = {
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # what is printed would be logged, and so printed again
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+}
+"""Variables that Ray Train reads in the program and gives its workers."""
+
+
 class _Mailbox:
     """What the program and its workers tell one another; an actor of Ray."""
 
@@ -196,6 +204,7 @@ def _work(config: dict[str, Any]) -> None:
     if Path(config["folder"]).is_dir():
         os.chdir(config["folder"])  # paths mean the same as for the program
     os.environ[RAY_MARK] = "1"
+    logging.getLogger("yinzi_train").propagate = False  # Ray Train's handlers would print it too
     recorded_errors.clear()
     printed: list[tuple[str, str]] = []
     is_done = threading.Event()
@@ -319,7 +328,8 @@ def _ray(address: str, n_workers: int) -> Iterator[None]:
             "host:6379 on a machine of the cluster, or submit the command with `ray job submit`"
         )
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    before = {name: os.environ.get(name) for name in _SWITCHES}
+    os.environ.update(_SWITCHES)
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     try:
         if given:
@@ -335,3 +345,7 @@ def _ray(address: str, n_workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

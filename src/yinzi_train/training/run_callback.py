@@ -100,6 +100,8 @@ class RunCallback(TrainerCallback):
         self._start = self._last_save = self._window_start = time.monotonic()
         self._seconds_before = self._trainer.run_state.seconds
         self._first_step = state.global_step
+        if self._trainer.whole.is_sharded and self._trainer.average is not None:
+            self._trainer.average.shard(self._trainer.model)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Let the processes agree on what comes next."""
@@ -156,6 +158,10 @@ class RunCallback(TrainerCallback):
 
     def _run_evaluation(self, step: int) -> None:
         """Evaluate in the first process; the others wait for what it found."""
+        with self._trainer.gathered():
+            self._evaluate_here(step)
+
+    def _evaluate_here(self, step: int) -> None:
         run, begin = self._trainer.run_state, time.monotonic()
         if self._evaluate is not None:
             figures = self._figures()
@@ -173,15 +179,13 @@ class RunCallback(TrainerCallback):
 
     def _figures(self) -> dict[str, float]:
         assert self._evaluate is not None
-        model, average = self._trainer.model, self._trainer.average
-        model.eval()
-        try:
-            if average is None:
+        trainer = self._trainer
+        with trainer.whole.opened(trainer.model, trainer.average) as model:
+            model.eval()
+            try:
                 return dict(self._evaluate(model))
-            with average.swapped():
-                return dict(self._evaluate(model))
-        finally:
-            model.train()
+            finally:
+                model.train()
 
     def _judge(self, figures: Mapping[str, float], step: int) -> None:
         run, name = self._trainer.run_state, self._options.metric

@@ -161,8 +161,9 @@ def train(
                 f"{str(folder.checkpoints.path(step))!r}, give --resume to go on",
                 callback.stop_signal,
             )
-        if rank == 0:
-            callback.write_model(FINAL_NAME)
+        with trainer.gathered():
+            if rank == 0:
+                callback.write_model(FINAL_NAME)
         trainer.barrier()
     return TrainingResult(
         path=out / FINAL_NAME,
