@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -12,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from yinzi.cli.running import DebugOption
-from yinzi.errors import YinziError
+from yinzi_train.cli.launching import (
+    GpusOption,
+    Launch,
+    ProcessesOption,
+    RayAddressOption,
+    RayWorkersOption,
+    is_first_process,
+    launched,
+)
 from yinzi_train.cli.options import SetOption
 from yinzi_train.cli.training_progress import TrainingDisplay
 
@@ -27,10 +34,13 @@ EXAMPLES: Final = """Examples:
 $ yinzi-train train configs/encoder.toml --data build/dataset --out build/encoder --processes 2
 
 $ yinzi-train train configs/encoder.toml --data build/dataset --out build/encoder --processes 2 \\
-    --resume --set training.max_steps=200_000"""
+    --resume --set training.max_steps=200_000
+
+$ yinzi-train train configs/encoder.toml --data build/dataset --out build/encoder --ray-workers 2"""
 
 
 def train(
+    context: typer.Context,
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG", help="TOML file of the run.", show_default=False)
     ],
@@ -44,15 +54,10 @@ def train(
     out: Annotated[
         Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", show_default=False)
     ],
-    processes: Annotated[
-        int,
-        typer.Option(
-            "--processes",
-            min=1,
-            help="Processes that train together on this machine, one a core; not for those that "
-            "torchrun has started.",
-        ),
-    ] = 1,
+    processes: ProcessesOption = 1,
+    ray_workers: RayWorkersOption = 0,
+    ray_address: RayAddressOption = "",
+    gpus: GpusOption = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -77,37 +82,31 @@ def train(
     command with --resume goes on as if it had never been stopped. Prints the folder of the model.
     """
     from yinzi_train.training.config import read_training_config
-    from yinzi_train.training.errors import TrainingStopped
-    from yinzi_train.training.processes import is_worker, record_error
 
-    try:
-        settings = read_training_config(config, overrides=overrides or ())
-        if processes > 1 and not is_worker():
-            from yinzi_train.training.processes import run_workers
-            from yinzi_train.training.run_folder import check_run
+    launch = Launch(processes, ray_workers, ray_address, gpus)
+    settings = read_training_config(config, overrides=overrides or ())
 
-            check_run(settings, data=data, out=out, n_processes=processes, resumes=resume)
-            arguments: list[object] = ["train", config, "--data", data, "--out", out]
-            arguments += ["--resume"] * resume + ["--debug"] * debug
-            arguments += [f"--dev={path}" for path in dev or ()]
-            arguments += [f"--set={one}" for one in overrides or ()]
-            run_workers("yinzi_train.cli", [*map(str, arguments)], n_processes=processes)
-        else:
-            _train_here(settings, data=data, out=out, resume=resume, dev=dev or ())
-    except TrainingStopped as stopped:
-        if os.environ.get("RANK", "0") == "0":
-            print(f"yinzi-train: {stopped}", file=sys.stderr)
-        raise typer.Exit(stopped.exit_status) from stopped
-    except Exception as error:
-        # The process that has started the workers tells the message, once.
-        if not is_worker() or debug or not isinstance(error, (YinziError, RuntimeError)):
-            raise
-        record_error(error)
-        raise typer.Exit(1) from error
+    def check(n_processes: int) -> None:
+        from yinzi_train.training.run_folder import check_run
+
+        check_run(settings, data=data, out=out, n_processes=n_processes, resumes=resume)
+
+    launched(
+        context,
+        launch,
+        lambda: _train_here(settings, launch, data=data, out=out, resume=resume, dev=dev or ()),
+        check=check,
+    )
 
 
 def _train_here(
-    settings: TrainingConfig, *, data: Path, out: Path, resume: bool, dev: Sequence[Path]
+    settings: TrainingConfig,
+    launch: Launch,
+    *,
+    data: Path,
+    out: Path,
+    resume: bool,
+    dev: Sequence[Path],
 ) -> None:
     """Train in this process, which may be one of several."""
     from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
@@ -118,19 +117,19 @@ def _train_here(
     from yinzi_train.training.train import train as train_model
 
     quiet_libraries()
-    is_first = os.environ.get("RANK", "0") == "0"
     display = TrainingDisplay()
-    with display if is_first else nullcontext():
+    with display if is_first_process() else nullcontext():
         result = train_model(
             settings,
             data=data,
             out=out,
             resumes=resume,
+            device=launch.device,
             make_evaluation=development_evaluation(dev, settings.evaluation) if dev else None,
             on_progress=display.trained,
             on_preparation=display.prepared,
         )
-    if is_first:
+    if is_first_process():
         print(_summary(result, settings.training.metric), file=sys.stderr)
         print(result.path)
 

@@ -36,6 +36,7 @@ __all__ = [
 
 SCHEDULES: Final = ("warmup_stable_decay", "cosine", "linear")
 PRECISIONS: Final = ("bf16", "fp32")
+PARALLELS: Final = ("ddp", "fsdp")
 METRICS_BY_LESS: Final = ("validation_loss",)
 """Metrics that are better when they are less; of all others more is better."""
 
@@ -118,6 +119,8 @@ class TrainingOptions:
         metric: which figure of an evaluation tells the best model.
         patience: the run ends after so many evaluations without a better one; 0 for never.
         log_steps: steps between rows of metrics.csv.
+        parallel: how several processes share the work: "ddp", each has all weights, or "fsdp", each
+            has a part of weights, gradients and optimizer (fully sharded data parallel).
         seed: of the weights and of dropout.
         initial_model: checkpoint whose weights the run begins with; empty for new ones.
     """
@@ -147,6 +150,7 @@ class TrainingOptions:
     metric: str = "validation_loss"
     patience: int = 0
     log_steps: int = 25
+    parallel: str = "ddp"
     seed: int = 0
     initial_model: str = ""
 
@@ -169,7 +173,10 @@ class TrainingOptions:
                 raise ConfigError(f"{name} is {getattr(self, name)}: expected 0 up to, not with, 1")
         if not 0 <= self.min_learning_rate <= 1:
             raise ConfigError(f"min_learning_rate is {self.min_learning_rate}: expected 0 to 1")
-        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+        for name, known in (
+            *(("schedule", SCHEDULES), ("precision", PRECISIONS)),
+            ("parallel", PARALLELS),
+        ):
             if getattr(self, name) not in known:
                 raise ConfigError(
                     f"{name} is {getattr(self, name)!r}: expected one of {', '.join(known)}"

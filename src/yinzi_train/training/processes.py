@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 __all__ = [
+    "RAY_MARK",
     "is_worker",
     "keep_memory",
     "limit_threads",
     "quiet_libraries",
     "record_error",
+    "recorded_errors",
     "run_workers",
 ]
 
@@ -35,6 +37,11 @@ _MMAP_BYTES: Final = 32 << 20
 """The most that glibc takes for it."""
 _PAD_BYTES: Final = 256 << 20
 _SIGNAL_BASE: Final = 128
+
+RAY_MARK: Final = "YINZI_RAY_WORKER"
+"""Variable of the environment that workers of Ray have."""
+recorded_errors: Final[list[BaseException]] = []
+"""Errors that a worker of Ray has recorded."""
 
 
 def keep_memory() -> bool:
@@ -72,12 +79,15 @@ def quiet_libraries() -> None:
 
 
 def is_worker() -> bool:
-    """Tell whether torchrun has started this process."""
-    return "TORCHELASTIC_RUN_ID" in os.environ and "RANK" in os.environ
+    """Tell whether torchrun or Ray Train has started this process."""
+    return "RANK" in os.environ and not {"TORCHELASTIC_RUN_ID", RAY_MARK}.isdisjoint(os.environ)
 
 
 def record_error(error: BaseException) -> None:
     """Leave an error of a worker for the process that has started it."""
+    if RAY_MARK in os.environ:
+        recorded_errors.append(error)
+        return
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
     get_error_handler().record_exception(error)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import torch
@@ -20,6 +19,7 @@ from yinzi_train.training.checkpoints import finish_folder
 from yinzi_train.training.config import METRICS_BY_LESS
 from yinzi_train.training.errors import TrainingError
 from yinzi_train.training.metrics_log import MetricsLog
+from yinzi_train.training.signals import Signals
 from yinzi_train.training.trainer import ConversionTrainer, Exchange
 
 __all__ = ["Evaluate", "RunCallback", "Signals", "TrainingProgress"]
@@ -55,36 +55,6 @@ class TrainingProgress:
     learning_rate: float
     tokens_per_second: float
     seconds_left: float
-
-
-class Signals:
-    """Remember SIGINT and SIGTERM instead of dying of them, for as long as the block runs.
-
-    A second SIGINT ends the program at once. In a thread other than the main one nothing is done.
-    """
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._handlers: dict[int, Any] = {}
-
-    def __enter__(self) -> Signals:
-        """Take over."""
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._receive)
-        except ValueError:
-            logger.debug("signals are left alone: this is not the main thread")
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Give back."""
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received == number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.received = number
 
 
 class RunCallback(TrainerCallback):
@@ -130,6 +100,8 @@ class RunCallback(TrainerCallback):
         self._start = self._last_save = self._window_start = time.monotonic()
         self._seconds_before = self._trainer.run_state.seconds
         self._first_step = state.global_step
+        if self._trainer.whole.is_sharded and self._trainer.average is not None:
+            self._trainer.average.shard(self._trainer.model)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Let the processes agree on what comes next."""
@@ -186,6 +158,10 @@ class RunCallback(TrainerCallback):
 
     def _run_evaluation(self, step: int) -> None:
         """Evaluate in the first process; the others wait for what it found."""
+        with self._trainer.gathered():
+            self._evaluate_here(step)
+
+    def _evaluate_here(self, step: int) -> None:
         run, begin = self._trainer.run_state, time.monotonic()
         if self._evaluate is not None:
             figures = self._figures()
@@ -203,15 +179,13 @@ class RunCallback(TrainerCallback):
 
     def _figures(self) -> dict[str, float]:
         assert self._evaluate is not None
-        model, average = self._trainer.model, self._trainer.average
-        model.eval()
-        try:
-            if average is None:
+        trainer = self._trainer
+        with trainer.whole.opened(trainer.model, trainer.average) as model:
+            model.eval()
+            try:
                 return dict(self._evaluate(model))
-            with average.swapped():
-                return dict(self._evaluate(model))
-        finally:
-            model.train()
+            finally:
+                model.train()
 
     def _judge(self, figures: Mapping[str, float], step: int) -> None:
         run, name = self._trainer.run_state, self._options.metric

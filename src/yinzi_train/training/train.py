@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from transformers import TrainingArguments
 
 from yinzi.errors import ConfigError
@@ -34,9 +33,15 @@ from yinzi_train.training.evaluation import (
     join_evaluations,
     validation_evaluation,
 )
+from yinzi_train.training.meeting import check_device, check_shared
 from yinzi_train.training.metrics_log import MetricsLog
 from yinzi_train.training.run_callback import Evaluate, RunCallback, Signals, TrainingProgress
-from yinzi_train.training.run_folder import RunFolder, check_dataset, dataset_digest
+from yinzi_train.training.run_folder import (
+    RUN_NAME,
+    RunFolder,
+    check_dataset,
+    dataset_digest,
+)
 from yinzi_train.training.trainer import ConversionTrainer, training_arguments
 
 __all__ = ["TrainingResult", "train"]
@@ -77,6 +82,7 @@ def train(
     data: Path,
     out: Path,
     resumes: bool = False,
+    device: str = "cpu",
     make_evaluation: MakeEvaluation | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     on_preparation: ReportProgress = lambda n_done, n_total: None,
@@ -92,6 +98,7 @@ def train(
         data: folder of the dataset.
         out: the run folder.
         resumes: go on from the newest whole checkpoint.
+        device: "cpu", or "cuda" for a GPU a process.
         make_evaluation: what to measure at evaluations, besides the loss on the validation split.
         on_progress: called after each step.
         on_preparation: called with the rows read and to be read while vocabularies and weights are
@@ -107,16 +114,16 @@ def train(
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     folder, dataset = RunFolder(out), open_dataset(data)
     check_dataset(dataset, config)
+    check_device(device)
     _check_model(config)
     if rank == 0:
         folder.claim(
             config, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
         )
-    arguments = training_arguments(config.training, out, n_processes=n_processes)
+    arguments = training_arguments(config.training, out, n_processes=n_processes, device=device)
     if rank == 0:
         prepare_data(dataset, config, out, on_progress=on_preparation)
-    if dist.is_initialized():
-        dist.barrier()
+    check_shared(out, RUN_NAME)
     prepared = prepare_data(dataset, config, out)
     checkpoint = folder.checkpoints.newest()
     if checkpoint is not None:
@@ -154,8 +161,9 @@ def train(
                 f"{str(folder.checkpoints.path(step))!r}, give --resume to go on",
                 callback.stop_signal,
             )
-        if rank == 0:
-            callback.write_model(FINAL_NAME)
+        with trainer.gathered():
+            if rank == 0:
+                callback.write_model(FINAL_NAME)
         trainer.barrier()
     return TrainingResult(
         path=out / FINAL_NAME,

@@ -15,6 +15,8 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,14 +38,20 @@ from yinzi_train.training.checkpoints import Checkpoints, finish_folder
 from yinzi_train.training.config import TrainingOptions
 from yinzi_train.training.errors import TrainingError
 from yinzi_train.training.learning_rate import learning_rate_share
+from yinzi_train.training.meeting import check_device, meet
+from yinzi_train.training.sharding import (
+    WholeModel,
+    make_ready,
+    save_optimizer,
+    shard_without_gpus,
+    sharding_arguments,
+)
 from yinzi_train.training.stream import BatchStream
 from yinzi_train.training.weight_average import WeightAverage
 
 __all__ = ["ConversionTrainer", "Exchange", "RunState", "training_arguments"]
 
 _PROGRESS: Final = "progress.json"
-_TIMEOUT_SECONDS: Final = 7200
-"""How long processes wait for one another: the first one prepares data and evaluates alone."""
 
 
 @dataclass
@@ -104,9 +112,17 @@ class Exchange:
 
 
 def training_arguments(
-    options: TrainingOptions, folder: Path, *, n_processes: int
+    options: TrainingOptions, folder: Path, *, n_processes: int, device: str = "cpu"
 ) -> TrainingArguments:
-    """Return what the Trainer takes; with several processes, they meet here."""
+    """Return what the Trainer takes; with several processes, they meet here.
+
+    Raises:
+        ConfigError: this process has no such device, or FSDP has one process.
+    """
+    check_device(device)
+    sharding_arguments(options.parallel, n_processes=n_processes)
+    if n_processes > 1:
+        meet(device)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=options.max_steps,
@@ -115,7 +131,7 @@ def training_arguments(
         learning_rate=options.learning_rate,
         max_grad_norm=options.max_gradient_norm,
         bf16=options.precision == "bf16",
-        use_cpu=True,
+        use_cpu=device == "cpu",
         seed=options.seed,
         save_strategy="no",
         eval_strategy="no",
@@ -125,11 +141,11 @@ def training_arguments(
         disable_tqdm=True,
         ignore_data_skip=True,
         remove_unused_columns=False,
-        ddp_backend="gloo" if n_processes > 1 else None,
+        ddp_backend=("gloo" if device == "cpu" else "nccl") if n_processes > 1 else None,
         ddp_find_unused_parameters=False,
-        ddp_timeout=_TIMEOUT_SECONDS,
+        **sharding_arguments(options.parallel, n_processes=n_processes),
     )
-    assert arguments.device.type == "cpu"  # asked for, because that is when the processes meet
+    assert arguments.device.type == device
     return arguments
 
 
@@ -140,7 +156,9 @@ class ConversionTrainer(Trainer):
         options: of the run.
         checkpoints: where they are kept.
         run_state: what the run has behind it.
-        average: averaged weights, in the first process only, if they are wanted.
+        average: averaged weights, if they are wanted; in the first process only, or a part of
+            them in each if the weights are shared out.
+        whole: gives the model with all its weights.
         exchange: sums over all processes of the last step.
         local: sums of this process since then; signals and clocks are put in from outside.
     """
@@ -159,20 +177,31 @@ class ConversionTrainer(Trainer):
         options: TrainingOptions,
         checkpoints: Checkpoints,
     ) -> None:
+        is_first, is_sharded = arguments.process_index == 0, options.parallel == "fsdp"
+        whole = WholeModel(model, is_sharded=is_sharded, is_first=is_first)
+        if is_sharded:
+            make_ready(model)
         super().__init__(model=model, args=arguments, train_dataset=stream)
+        self.whole = whole
         self.remove_callback(PrinterCallback)
         # The loss is a mean over a batch already; see `Trainer.training_step`.
         self.model_accepts_loss_kwargs = False
         self.options = options
         self.checkpoints = checkpoints
         self.run_state = RunState()
-        has_average = options.ema_decay and arguments.process_index == 0
+        has_average = options.ema_decay and (is_first or is_sharded)
         self.average = WeightAverage(model, options.ema_decay) if has_average else None
         self.exchange = Exchange()
         self.local = Exchange()
         self._vocab = vocab
         self._pairs = pairs
         self._gradient_norm = 0.0
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """Set accelerate up; see `shard_without_gpus`."""
+        super().create_accelerator_and_postprocess()
+        if self.args.fsdp and not self.is_fsdp_enabled:
+            shard_without_gpus(self)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return the batches of this process, one after another, none ahead of time."""
@@ -292,12 +321,22 @@ class ConversionTrainer(Trainer):
             averaged = load_checkpoint(checkpoint / "ema").model
             self.average.load(dict(averaged.named_parameters()))
 
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Let the first process read all weights in the block; all processes enter it together."""
+        with self.whole.gathered(self.model, self.average):
+            yield
+
     def write_model(self, folder: Path) -> None:
-        """Write the model with its vocabularies, and averaged weights in `ema`, into a folder."""
-        save_checkpoint(self.model, self._vocab, self._pairs, folder)
+        """Write the model with its vocabularies, and averaged weights in `ema`, into a folder.
+
+        Only in the first process, within `gathered`.
+        """
+        with self.whole.opened(self.model, None) as model:
+            save_checkpoint(model, self._vocab, self._pairs, folder)
         if self.average is not None:
-            with self.average.swapped():
-                save_checkpoint(self.model, self._vocab, self._pairs, folder / "ema")
+            with self.whole.opened(self.model, self.average) as model:
+                save_checkpoint(model, self._vocab, self._pairs, folder / "ema")
 
     def barrier(self) -> None:
         """Wait for the other processes."""
@@ -312,9 +351,10 @@ class ConversionTrainer(Trainer):
         step, is_first = self.state.global_step, self.args.process_index == 0
         part = self.checkpoints.unfinished_path / self.checkpoints.path(step).name
         try:
-            if is_first:
-                self.checkpoints.clean()
-                self.write_model(part)
+            with self.gathered():
+                if is_first:
+                    self.checkpoints.clean()
+                    self.write_model(part)
             self.barrier()  # the others add to the folder
             super()._save_checkpoint(model, trial)
             self._write_stream(part)
@@ -340,11 +380,19 @@ class ConversionTrainer(Trainer):
             file.flush()
             os.fsync(file.fileno())
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Do nothing: `_save_checkpoint` has written the model already."""
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if self.whole.is_sharded:
+            save_optimizer(self, Path(output_dir))
+        else:
+            super()._save_optimizer_and_scheduler(output_dir)
 
     def _load_from_checkpoint(
         self, resume_from_checkpoint: str, model: nn.Module | None = None
     ) -> None:
+        if model is not None and self.whole.is_sharded:
+            return  # `restore` has loaded the weights before they were shared out
         loaded = load_checkpoint(Path(resume_from_checkpoint)).model
         (model or self.model).load_state_dict(loaded.state_dict())

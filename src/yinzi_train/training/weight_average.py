@@ -7,8 +7,14 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 __all__ = ["WeightAverage"]
+
+
+def _local(tensor: Tensor) -> Tensor:
+    """Return what this process holds of a tensor that may be shared out."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 class WeightAverage:
@@ -47,8 +53,19 @@ class WeightAverage:
         for average, (name, _) in zip(self._average, self._model.named_parameters(), strict=True):
             average.copy_(weights[name])
 
+    @torch.no_grad()
+    def shard(self, model: nn.Module) -> None:
+        """Keep of the average what this process holds of a model's parameters, from now on."""
+        self._model = model
+        self._average = [
+            _local(distribute_tensor(average, parameter.device_mesh, parameter.placements))
+            if isinstance(parameter, DTensor)
+            else average
+            for average, parameter in zip(self._average, model.parameters(), strict=True)
+        ]
+
     def _parameters(self) -> list[Tensor]:
-        return [parameter.detach() for parameter in self._model.parameters()]
+        return [_local(parameter.detach()) for parameter in self._model.parameters()]
 
     @torch.no_grad()
     def _swap(self) -> None:
