@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,9 @@ def add_adapter(model: ConversionModel, options: AdapterOptions) -> Adapter:
             use_rslora=options.kind == "rslora",
             use_dora=options.kind == "dora",
         )
-    return Adapter(model, get_peft_model(model, config))
+    with warnings.catch_warnings():  # peft asks transformers by a name that has become another
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return Adapter(model, get_peft_model(model, config))
 
 
 def _linear_modules(model: nn.Module) -> list[str]:
