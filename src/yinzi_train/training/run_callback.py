@@ -183,7 +183,7 @@ class RunCallback(TrainerCallback):
         with trainer.whole.opened(trainer.model, trainer.average) as model:
             model.eval()
             try:
-                return dict(self._evaluate(model))
+                return dict(self._evaluate(trainer.method.conversion_model(model)))
             finally:
                 model.train()
 

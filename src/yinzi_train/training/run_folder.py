@@ -125,12 +125,13 @@ class RunFolder:
                 f"--processes {recorded['processes']}, each has its own place in the data"
             )
         # A key that is newer than the run had no effect in it, as its default has none.
-        default = _flat(asdict(TrainingOptions()), "training.")
+        default = _flat({"training": asdict(TrainingOptions())})
         before, now = {**default, **_flat(recorded["config"])}, _flat(config.to_dict())
         for key in sorted({*before, *now}):
             if before.get(key) == now.get(key) or key.startswith(_MAY_CHANGE):
                 continue
-            if key in _LENGTH and config.training.schedule == "warmup_stable_decay":
+            is_stable = config.training.schedule == "warmup_stable_decay"
+            if key in _LENGTH and is_stable and not config.training.max_epochs:
                 self._check_length(before, key, now[key])
                 continue
             raise ConfigError(

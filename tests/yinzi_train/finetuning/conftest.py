@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.yinzi_train.training.training_samples import run, write_tiny_dataset
+from yinzi_train.training.processes import quiet_libraries
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Give torch one thread, as a run has; more wait for each other on these sizes."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    quiet_libraries()
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the tiny dataset; tests leave it as it is."""
+    return write_tiny_dataset(tmp_path_factory.mktemp("finetuning") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def base(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a trained encoder of two layers; tests leave it as it is."""
+    out = tmp_path_factory.mktemp("base") / "run"
+    return run(tiny_dataset, out, "model.n_layers=2", "training.save_steps=0").path
