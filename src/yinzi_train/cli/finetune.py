@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -12,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from yinzi.cli.running import DebugOption
-from yinzi.errors import YinziError
+from yinzi_train.cli.launching import (
+    GpusOption,
+    Launch,
+    ProcessesOption,
+    RayAddressOption,
+    RayWorkersOption,
+    is_first_process,
+    launched,
+)
 from yinzi_train.cli.options import SetOption
 from yinzi_train.cli.train import summary
 from yinzi_train.cli.training_progress import TrainingDisplay
@@ -32,6 +39,7 @@ $ yinzi-train finetune configs/finetune.toml --model build/encoder/final --data 
 
 
 def finetune(
+    context: typer.Context,
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG", help="TOML file of the run.", show_default=False)
     ],
@@ -56,15 +64,10 @@ def finetune(
     out: Annotated[
         Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", show_default=False)
     ],
-    processes: Annotated[
-        int,
-        typer.Option(
-            "--processes",
-            min=1,
-            help="Processes that train together on this machine, one a core; not for those that "
-            "torchrun has started.",
-        ),
-    ] = 1,
+    processes: ProcessesOption = 1,
+    ray_workers: RayWorkersOption = 0,
+    ray_address: RayAddressOption = "",
+    gpus: GpusOption = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -89,31 +92,22 @@ def finetune(
     of train. Prints the folder of the model, a plain checkpoint.
     """
     from yinzi_train.training.config import read_training_config
-    from yinzi_train.training.errors import TrainingStopped
-    from yinzi_train.training.processes import is_worker, record_error
 
-    try:
-        settings = read_training_config(config, overrides=overrides or ())
-        if processes > 1 and not is_worker():
-            from yinzi_train.training.processes import run_workers
-
-            arguments: list[object] = ["finetune", config, "--model", model, "--data", data]
-            arguments += ["--out", out, *["--resume"] * resume, *["--debug"] * debug]
-            arguments += [f"--dev={path}" for path in dev or ()]
-            arguments += [f"--set={one}" for one in overrides or ()]
-            run_workers("yinzi_train.cli", [*map(str, arguments)], n_processes=processes)
-        else:
-            _finetune_here(settings, model=model, data=data, out=out, resume=resume, dev=dev or ())
-    except TrainingStopped as stopped:
-        if os.environ.get("RANK", "0") == "0":
-            print(f"yinzi-train: {stopped}", file=sys.stderr)
-        raise typer.Exit(stopped.exit_status) from stopped
-    except Exception as error:
-        # The process that has started the workers tells the message, once.
-        if not is_worker() or debug or not isinstance(error, (YinziError, RuntimeError)):
-            raise
-        record_error(error)
-        raise typer.Exit(1) from error
+    settings = read_training_config(config, overrides=overrides or ())
+    launch = Launch(processes, ray_workers, ray_address, gpus)
+    launched(
+        context,
+        launch,
+        lambda: _finetune_here(
+            settings,
+            model=model,
+            data=data,
+            out=out,
+            resume=resume,
+            dev=dev or (),
+            device=launch.device,
+        ),
+    )
 
 
 def _finetune_here(
@@ -124,6 +118,7 @@ def _finetune_here(
     out: Path,
     resume: bool,
     dev: Sequence[Path],
+    device: str,
 ) -> None:
     """Tune in this process, which may be one of several."""
     from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
@@ -135,20 +130,20 @@ def _finetune_here(
     from yinzi_train.training.evaluation import development_evaluation
 
     quiet_libraries()
-    is_first = os.environ.get("RANK", "0") == "0"
     display = TrainingDisplay()
-    with display if is_first else nullcontext():
+    with display if is_first_process() else nullcontext():
         result = finetune_model(
             settings,
             model=model,
             data=data,
             out=out,
             resumes=resume,
+            device=device,
             make_evaluation=development_evaluation(dev, settings.evaluation) if dev else None,
             on_progress=display.trained,
             on_preparation=display.prepared,
         )
-    if is_first:
+    if is_first_process():
         print(read_report(out), file=sys.stderr)
         print(summary(result, settings.training.metric), file=sys.stderr)
         print(result.path)

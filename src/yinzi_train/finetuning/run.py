@@ -30,6 +30,7 @@ def finetune(
     data: Path,
     out: Path,
     resumes: bool = False,
+    device: str = "cpu",
     make_evaluation: MakeEvaluation | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     on_preparation: ReportProgress = lambda n_done, n_total: None,
@@ -46,6 +47,7 @@ def finetune(
         data: folder of the dataset.
         out: the run folder.
         resumes: go on from the newest whole checkpoint.
+        device: "cpu", or "cuda" for a GPU a process.
         make_evaluation: what to measure at evaluations, besides the loss on the validation split.
         on_progress: called after each step.
         on_preparation: called with rows read and to be read.
@@ -67,6 +69,7 @@ def finetune(
         data=data,
         out=out,
         resumes=resumes,
+        device=device,
         make_evaluation=make_evaluation,
         method=method,
         on_progress=on_progress,
