@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     )
     if options.write:
         save_reference(reference, options.write / REFERENCE_NAME)
-    result: dict[str, Any] = {"machine": machine_facts(), "artifact": reference.artifact}
+    result: dict[str, Any] = {"machine": machine_facts(core=None), "artifact": reference.artifact}
     result["sets"] = print_sets(reference)
     result["measures"] = print_measures(reference)
     if dataset is not None:
