@@ -153,8 +153,7 @@ def print_measures(reference: Reference) -> dict[str, Any]:
     for name, measure in MEASURES.items():
         values = reference.values(name)
         found[name] = [
-            spearman(values, [one.accuracy[target] for one in reference.sets])
-            for target in TARGETS
+            spearman(values, [one.accuracy[target] for one in reference.sets]) for target in TARGETS
         ]
         print(f"| {measure.title} | {found[name][0]:+.3f} | {found[name][1]:+.3f} |")
     return found

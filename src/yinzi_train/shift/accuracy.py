@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def label_sample(
         labels = Labeller.from_artifact(artifact).label(sample.texts)
         bounds = np.concatenate(([0], np.cumsum(labels.run_lengths))).tolist()
         pinyin = []
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        for low, high in pairwise(bounds):
             ids = labels.syllables[low:high].tolist()
             pinyin.append("" if min(ids) < 0 else " ".join(SYLLABLES[one] for one in ids))
         n_unread = pinyin.count("")

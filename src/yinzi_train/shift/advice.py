@@ -108,7 +108,9 @@ def suggestions(
             f"many words are rare in the training text{listed}: import a list of your terms with "
             "yinzi user import terms.txt"
         )
-    if verdict == "near":
+    if sample.n_hanzi < FEW_HANZI:
+        found.append(f"give {FEW_HANZI:,} hanzi or more before deciding anything")
+    elif verdict == "near":
         found.append(
             "the text is like the training text: the models fit as they are, and adaptation will "
             "gain little"

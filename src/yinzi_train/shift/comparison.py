@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from yinzi.evaluation.bootstrap import Estimate, estimate_metrics
 from yinzi.pinyin import SYLLABLES
 from yinzi_train.shift.accuracy import LabelledRows, measure_accuracy
 from yinzi_train.shift.advice import suggestions, warnings_of
-from yinzi_train.shift.measures import MEASURES, TextMeasures, measure_text
+from yinzi_train.shift.divergence import jensen_shannon
+from yinzi_train.shift.measures import TextMeasures, measure_text
 from yinzi_train.shift.profile import WordDistribution
 from yinzi_train.shift.reference import Reference
 from yinzi_train.shift.regression import features, sampling_covariance
@@ -137,9 +138,7 @@ def compare(
     totals = counts.table.sum(axis=0)
     covariance = sampling_covariance(counts)
     expected = {
-        name: model.predict(
-            features(totals), covariance=covariance, n_sentences=sample.n_sentences
-        )
+        name: model.predict(features(totals), covariance=covariance, n_sentences=sample.n_sentences)
         for name, model in reference.models.items()
     }
     manifest = converter.artifact.manifest
@@ -156,9 +155,7 @@ def compare(
         order_shares=found.order_shares,
         expected=expected,
         nearest=_nearest(found, reference),
-        words=_overrepresented(
-            word_counts, against.shares, lambda ids: against.lexicon.texts(ids)
-        ),
+        words=_overrepresented(word_counts, against.shares, against.lexicon.texts),
         syllables=_overrepresented(
             against.syllable_counts(word_counts).astype(np.int64),
             against.syllables,
@@ -255,8 +252,6 @@ def _domains(
     domains: Mapping[str, NDArray[np.int64]],
 ) -> tuple[tuple[str, float], ...]:
     """Return the domains of a dataset by the divergence of their words from those of the text."""
-    from yinzi_train.shift.divergence import jensen_shannon
-
     own = against.class_counts(word_counts)
     found = []
     for name, counts in domains.items():

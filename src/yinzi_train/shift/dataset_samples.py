@@ -67,9 +67,7 @@ def _rows(dataset: Dataset, split: str, chosen: NDArray[np.int64]) -> dict[int, 
     for table in dataset.iter_tables(split=split, columns=list(_COLUMNS)):
         low, high = np.searchsorted(chosen, (first, first + len(table)))
         numbers = chosen[low:high]
-        found.update(
-            zip(numbers.tolist(), table.take(numbers - first).to_pylist(), strict=True)
-        )
+        found.update(zip(numbers.tolist(), table.take(numbers - first).to_pylist(), strict=True))
         first += len(table)
     return found
 

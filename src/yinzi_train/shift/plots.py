@@ -6,6 +6,8 @@ import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from yinzi.errors import MissingExtra
 from yinzi_train.dataset.report_plots import find_hanzi_font
 from yinzi_train.shift.comparison import Comparison
@@ -72,7 +74,10 @@ def _draw_position(axes: Axes, comparison: Comparison, reference: Reference) -> 
     ys = reference.values("homophone_hanzi")
     colors = [one.accuracy["character_accuracy"] for one in reference.sets]
     points = axes.scatter(xs, ys, c=colors, cmap="cividis", s=34, zorder=2)
-    for one, x, y in zip(reference.sets, xs.tolist(), ys.tolist(), strict=True):
+    is_apart = xs > np.median(xs)  # names of the others would lie on one another
+    for one, x, y, named in zip(reference.sets, xs, ys, is_apart, strict=True):
+        if not (named or one.name in comparison.nearest):
+            continue
         axes.annotate(
             one.name, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=6.5, color=_GREY
         )
@@ -82,8 +87,12 @@ def _draw_position(axes: Axes, comparison: Comparison, reference: Reference) -> 
     own = (comparison.value("perplexity_hanzi"), comparison.value("homophone_hanzi"))
     axes.plot(*own, "*", color=_ORANGE, markersize=17, markeredgecolor="black", label="your text")
     axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks((20, 50, 100, 200, 500, 1000, 2000))
+    axes.set_yticks((0.05, 0.1, 0.2, 0.5))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: "")
+    axes.yaxis.set_minor_formatter(lambda value, _: "")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel("perplexity per hanzi")
     axes.set_ylabel("hanzi in words that are not the likeliest of their reading")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,9 +68,13 @@ def read_sample(
     sets = [source for source in sources if is_set(source)]
     rows = [row for source in sets for row in read_rows(source.path)]
     if len(sets) == len(sources):
-        kept = _taken(len(rows), max_sentences)
+        script = ScriptConverter(options.script)
+        taken = [rows[at] for at in _taken(len(rows), max_sentences)]
+        kept = [(row, _simplified(row, script)) for row in taken]
+        n_traditional = sum(before != after for before, after in kept)
         return Sample.from_rows(
-            [rows[i] for i in kept], notes=ReadingNotes(len(rows), n_sentences=len(rows))
+            [row for _, row in kept],
+            notes=ReadingNotes(len(kept), n_sentences=len(rows), n_traditional=n_traditional),
         )
     others = [source for source in sources if source not in sets]
     return _read_sentences(others, rows, options, max_sentences, on_sentences)
@@ -106,6 +111,8 @@ def _read_sentences(
         nonlocal n_lines
         for source in sources:
             for _, _, text in read_part(_part(source, options), options, log):
+                if text.isspace() or not text:
+                    continue
                 n_lines += 1
                 yield Document(text=text, id=str(n_lines))
         for row in rows:
@@ -140,6 +147,14 @@ def _read_sentences(
     if not kept:
         raise ShiftError(_nothing(notes))
     return Sample.from_sentences([text for _, text in sorted(kept)], notes=notes)
+
+
+def _simplified(row: Row, script: ScriptConverter) -> Row:
+    """Return a row in simplified hanzi, which the models work in."""
+    hanzi = script.format(row.hanzi)
+    if hanzi == row.hanzi or len(hanzi) != len(row.hanzi):
+        return row
+    return replace(row, hanzi=hanzi, left_context=script.format(row.left_context))
 
 
 def _part(source: Source, options: CorpusOptions) -> Part:

@@ -1,4 +1,4 @@
-"""Hold what a text is compared with: measures and accuracy of development sets, and the fit on them.
+"""Hold what a text is compared with: measures and accuracy of development sets, and the fit.
 
 All of it is small and ships with the package, so that a comparison needs no training data. Figures
 of one artifact say little about another; `Reference.fits` tells.
@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,9 +188,7 @@ def fit_reference(
         measured.append(one)
         covariances.append(covariance)
         on_sets(at + 1, len(sets))
-    values = (
-        dict(measure_text(counter.count(training), distribution).values) if training else {}
-    )
+    values = dict(measure_text(counter.count(training), distribution).values) if training else {}
     manifest = converter.artifact.manifest
     return Reference(
         f"{manifest.name} {manifest.version}",

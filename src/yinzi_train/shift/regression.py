@@ -187,9 +187,7 @@ def leave_one_out(table: _Floats, logits: _Floats, weights: _Floats) -> _Floats:
     expected = np.empty(len(logits))
     for at in range(len(logits)):
         kept = np.arange(len(logits)) != at
-        means, scales, coefficients, intercept, _ = _ridge(
-            table[kept], logits[kept], weights[kept]
-        )
+        means, scales, coefficients, intercept, _ = _ridge(table[kept], logits[kept], weights[kept])
         expected[at] = (table[at] - means) / scales @ coefficients + intercept
     return expected
 
@@ -223,7 +221,13 @@ def _ridge(
     intercept = float(np.average(logits, weights=weights))
     products = points.T @ (points * weights[:, None]) + RIDGE * np.eye(table.shape[1])
     inverse = np.linalg.inv(products)
-    return means, scales, inverse @ (points.T @ (weights * (logits - intercept))), intercept, inverse
+    return (
+        means,
+        scales,
+        inverse @ (points.T @ (weights * (logits - intercept))),
+        intercept,
+        inverse,
+    )
 
 
 def _t_quantile(n_free: int) -> float:

@@ -15,14 +15,8 @@ __all__ = ["MeasuredValue", "judge", "overall_verdict"]
 
 NEAR: Final = 0.5
 FAR: Final = 0.8
-_COUNTED: Final = (
-    "rare_hanzi",
-    "homophone_hanzi",
-    "perplexity_hanzi",
-    "unseen_pairs",
-    "word_divergence",
-)
-"""Measures that the verdict on the whole is made of."""
+_COUNTED: Final = ("homophone_hanzi", "perplexity_hanzi", "unseen_pairs")
+"""Measures that the verdict on the whole is made of: those that go best with accuracy."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ def verdict_of(place: float) -> str:
 
 
 def overall_verdict(measures: Sequence[MeasuredValue]) -> str:
-    """Return "near", "usual" or "far": by the mean place of five measures among the sets."""
+    """Return "near", "usual" or "far": by the mean place of the three measures that count."""
     places = [one.place for one in measures if one.name in _COUNTED]
     return verdict_of(sum(places) / len(places))
 
