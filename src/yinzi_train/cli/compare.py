@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -192,7 +192,7 @@ def _read(texts: list[Path], text_column: str) -> Sample:
 
 
 @contextmanager
-def _spinner() -> Iterator:
+def _spinner() -> Iterator[Callable[[int], None]]:
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -229,6 +229,12 @@ def _print(comparison: Comparison) -> None:
     for row in accuracy_cells(comparison):
         table.add_row(*row)
     console.print(table)
+    if comparison.labels:
+        console.print(
+            f"Measured on {comparison.labels['rows']:,.0f} runs; "
+            f"{comparison.labels['doubtful_share']:.1%} of the readings are doubtful, "
+            f"{comparison.labels['unread']:,.0f} runs without known reading were left out."
+        )
     table = Table(title="Measures", title_justify="left", box=None, pad_edge=False)
     for name in ("", "verdict", "text", "training", "sets 10 %", "50 %", "90 %"):
         table.add_column(name, justify="left" if name in {"", "verdict"} else "right")

@@ -37,7 +37,7 @@ class Measure:
         """Write a value for people.
 
         >>> MEASURES["unknown_hanzi"].show(0.0123), MEASURES["miu_length"].show(8.04)
-        ('1.2%', '8.0')
+        ('1.23%', '8.0')
         """
         return f"{value:.{self.digits}%}" if self.is_share else f"{value:,.{self.digits}f}"
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,10 +143,12 @@ class WordDistribution:
         common = word_counts[self.common]
         return np.append(common, word_counts.sum() - common.sum())
 
-    def syllable_counts(self, word_counts: NDArray[np.number]) -> NDArray[np.float64]:
+    def syllable_counts(self, word_counts: NDArray[Any]) -> NDArray[np.float64]:
         """Turn counts or shares of words into those of syllables, float64 [n_syllables]."""
         syllables, owners = self._spelled
-        return np.bincount(syllables, weights=word_counts[owners], minlength=len(SYLLABLES))
+        weights = np.asarray(word_counts, np.float64)[owners]
+        counts: NDArray[np.float64] = np.bincount(syllables, weights, len(SYLLABLES))
+        return counts
 
     @cached_property
     def _spelled(self) -> tuple[NDArray[np.int16], NDArray[np.int64]]:

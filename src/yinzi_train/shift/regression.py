@@ -85,7 +85,7 @@ def logit(share: float, n: float) -> float:
     """Return the logit of a share of n, kept finite by half an observation on each side.
 
     >>> round(logit(0.9, 1000), 2), round(logit(1.0, 200), 2)
-    (2.2, 5.99)
+    (2.19, 5.99)
     """
     right = share * n
     return math.log((right + 0.5) / (n - right + 0.5))
@@ -124,12 +124,11 @@ class AccuracyModel:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> AccuracyModel:
         """Read what `to_dict` gave."""
-        return cls(
-            **{
-                name: tuple(map(tuple, value)) if _is_matrix(value) else _plain(value)
-                for name, value in values.items()
-            }
-        )
+        plain: dict[str, Any] = {
+            name: tuple(map(tuple, value)) if _is_matrix(value) else _plain(value)
+            for name, value in values.items()
+        }
+        return cls(**plain)
 
     def logit_of(self, found: _Floats) -> float:
         """Return the expected logit."""
@@ -201,7 +200,7 @@ def spearman(first: Sequence[float] | _Floats, second: Sequence[float] | _Floats
     ranks = [_mean_ranks(np.asarray(values, np.float64)) for values in (first, second)]
     if any(np.ptp(one) == 0 for one in ranks):
         return 0.0
-    return round(float(np.corrcoef(*ranks)[0, 1]), 12)
+    return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), 12)
 
 
 def _mean_ranks(values: _Floats) -> _Floats:

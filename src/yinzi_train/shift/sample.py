@@ -86,7 +86,10 @@ class Sample:
         Raises:
             ShiftError: there is no hanzi in them.
         """
-        runs, contexts, numbers, texts = [], [], [], []
+        runs: list[str] = []
+        contexts: list[str] = []
+        numbers: list[int] = []
+        texts: list[str] = []
         for sentence in sentences:
             spans = miu_spans(sentence)
             for start, end in spans:

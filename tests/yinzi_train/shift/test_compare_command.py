@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.yinzi_train.dataset.dataset_samples import write_dataset
 from yinzi.cli.running import add_command, run_app
 from yinzi_train.cli import compare
 
@@ -43,6 +44,17 @@ def test_json_and_a_page_with_pictures(
     assert (out / "position.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "compare.html").read_text(encoding="utf-8").count("data:image/png") == 2
     assert "## Expected accuracy" in (out / "compare.md").read_text(encoding="utf-8")
+
+
+def test_words_are_compared_with_those_of_a_dataset(
+    run: Run, near_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_dataset(tmp_path / "dataset")
+    assert run(near_path, "--data", tmp_path / "dataset", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {name for name, _ in found["domains"]} == {"chat", "news"}
+    values = [value for _, value in found["domains"]]
+    assert values == sorted(values)
 
 
 @pytest.mark.slow
