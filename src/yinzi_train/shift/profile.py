@@ -147,8 +147,7 @@ class WordDistribution:
         """Turn counts or shares of words into those of syllables, float64 [n_syllables]."""
         syllables, owners = self._spelled
         weights = np.asarray(word_counts, np.float64)[owners]
-        counts: NDArray[np.float64] = np.bincount(syllables, weights, len(SYLLABLES))
-        return counts
+        return np.bincount(syllables, weights=weights, minlength=len(SYLLABLES)).astype(np.float64)
 
     @cached_property
     def _spelled(self) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
