@@ -16,6 +16,7 @@ from yinzi_train.cli import (
     augment,
     balance,
     build,
+    compare,
     corpus,
     dataset,
     export,
@@ -49,6 +50,7 @@ add_command(app, augment.augment, examples=augment.EXAMPLES)
 add_command(app, balance.balance, examples=balance.EXAMPLES)
 add_command(app, query.query, examples=query.EXAMPLES)
 add_command(app, report.report, examples=report.EXAMPLES)
+add_command(app, compare.compare, examples=compare.EXAMPLES)
 add_command(app, train.train, examples=train.EXAMPLES)
 add_command(app, finetune.finetune, examples=finetune.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
