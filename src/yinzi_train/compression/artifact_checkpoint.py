@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import onnx
 import torch
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # has no stubs
 from numpy.typing import NDArray
 from onnx import numpy_helper
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,23 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from yinzi_train.dataset.collator import IGNORED, Collator
-from yinzi_train.training.stream import BatchStream
+from yinzi_train.training.stream import BatchStream, RowCollator
 
 __all__ = ["AnnotatingCollator", "MixedStream", "join_arrays"]
 
 Arrays = dict[str, NDArray[Any]]
-
-
-class RowCollator(Protocol):
-    """What makes arrays of rows."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next rows belong to."""
-        ...
-
-    def __call__(self, rows: pa.Table) -> Arrays:
-        """Return the arrays of a batch."""
-        ...
 
 
 class AnnotatingCollator:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +45,7 @@ from yinzi_train.training.data import TrainingData, prepare_data
 from yinzi_train.training.evaluation import validation_evaluation
 from yinzi_train.training.finetuning_options import FinetuningOptions
 from yinzi_train.training.method import TrainingMethod, is_ngram_table
-from yinzi_train.training.stream import BatchStream
+from yinzi_train.training.stream import BatchStream, RowCollator
 
 __all__ = [
     "ADAPTER_NAME",
@@ -224,13 +223,13 @@ class Finetuning(TrainingMethod):
             self._report(model)
         config, tasks = prepared.config, self.options.tasks
         annotates = bool(tasks.tones or tasks.readings)
-        pack = prepared.packer(self.conversion_model(model))
-        if annotates:
-            pack = partial(pack, further=ANNOTATIONS)
+        pack = prepared.packer(
+            self.conversion_model(model), further=ANNOTATIONS if annotates else ()
+        )
         n_replayed = self._n_replayed(config)
         own_rows = config.training.rows_per_batch - n_replayed
         plain = prepared.collator(class_weights=prepared.class_weights)
-        collator = AnnotatingCollator(plain) if annotates else plain
+        collator: RowCollator = AnnotatingCollator(plain) if annotates else plain
         order = config.sampling
         own = BatchStream(
             Sampler(

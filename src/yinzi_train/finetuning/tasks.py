@@ -77,7 +77,9 @@ class MultiTaskModel(nn.Module):
             batch, masked = self._masked(batch)
         hidden = self.model.encode(batch)
         output = self.model.output(hidden, batch)
-        loss = self.tasks.conversion * output.loss
+        if output.loss is None:  # nothing to learn, as when attention is looked at
+            return output
+        loss: Tensor = self.tasks.conversion * output.loss
         if "tones" in self.heads:
             is_asked = batch["input_tones"] == 0
             targets = torch.where(is_asked, batch["target_tones"], IGNORED)

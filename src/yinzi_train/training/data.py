@@ -76,8 +76,8 @@ class TrainingData:
         """The shards, in the order of the weights."""
         return Shards.from_paths(self.dataset.shard_paths)
 
-    def packer(self, model: ConversionModel) -> Pack:
-        """Return what lays a batch of the collator into lines for a model."""
+    def packer(self, model: ConversionModel, *, further: Sequence[str] = ()) -> Pack:
+        """Return what lays a batch of the collator into lines for a model; see `pack_inputs`."""
         config = model.config
         return partial(
             pack_inputs,
@@ -86,6 +86,7 @@ class TrainingData:
             length=self.config.collator.max_length,
             ngram_orders=tuple(getattr(config, "ngram_orders", ())),
             ngram_rows=getattr(config, "ngram_rows", 2),
+            further=further,
         )
 
     def collator(self, *, class_weights: NDArray[np.float32] | None = None) -> Collator:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
-from yinzi_train.dataset.collator import Collator
 from yinzi_train.dataset.errors import DatasetError
 from yinzi_train.dataset.sampling import Sampler, SamplerState
 from yinzi_train.dataset.unlabelled_rows import drop_unlabelled
 
-__all__ = ["COLUMNS", "BatchStream"]
+__all__ = ["COLUMNS", "BatchStream", "RowCollator"]
 
 COLUMNS: Final[Sequence[str]] = (
     "id",
@@ -30,6 +29,18 @@ COLUMNS: Final[Sequence[str]] = (
 
 _N_STATES: Final = 1000
 """States that are remembered: a loader may read so many batches ahead of the steps."""
+
+
+class RowCollator(Protocol):
+    """What makes arrays of rows, as `Collator` does."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next rows belong to."""
+        ...
+
+    def __call__(self, rows: pa.Table) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a batch."""
+        ...
 
 
 class BatchStream(IterableDataset[dict[str, torch.Tensor]]):
@@ -46,7 +57,7 @@ class BatchStream(IterableDataset[dict[str, torch.Tensor]]):
     def __init__(
         self,
         sampler: Sampler,
-        collator: Collator,
+        collator: RowCollator,
         pack: Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]],
         *,
         rows_per_batch: int,
