@@ -1,4 +1,4 @@
-"""The command `yinzi-train tune`: weights of the ranker, fitted on development sets."""
+"""The command `yinzi-train fit-ranker`: weights of the ranker, fitted on development sets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from yinzi.cli.running import DebugOption
 if TYPE_CHECKING:
     from yinzi_train.pipeline.ranker_tuning import RankerRound
 
-__all__ = ["EXAMPLES", "tune"]
+__all__ = ["EXAMPLES", "fit_ranker"]
 
 EXAMPLES = """Example:
 
-$ yinzi-train tune build/artifacts/base hsk.tsv tatoeba.tsv --limit 1000"""
+$ yinzi-train fit-ranker build/artifacts/base hsk.tsv tatoeba.tsv --limit 1000"""
 
 
-def tune(
+def fit_ranker(
     artifact: Annotated[
         Path, typer.Argument(metavar="ARTIFACT", help="Folder of it.", show_default=False)
     ],
