@@ -26,6 +26,7 @@ from yinzi_train.cli import (
     query,
     report,
     train,
+    tune,
 )
 
 __all__ = ["app", "main"]
@@ -50,6 +51,7 @@ add_command(app, query.query, examples=query.EXAMPLES)
 add_command(app, report.report, examples=report.EXAMPLES)
 add_command(app, train.train, examples=train.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
+add_command(app, tune.tune, examples=tune.EXAMPLES)
 add_command(app, fit_ranker.fit_ranker, examples=fit_ranker.EXAMPLES)
 
 
