@@ -12,7 +12,7 @@ from yinzi_train.pipeline.options import unknown_key_error
 if TYPE_CHECKING:
     from optuna import Trial
 
-__all__ = ["Parameter", "read_parameters", "suggest"]
+__all__ = ["Parameter", "read_parameters", "rounded", "suggest"]
 
 Scalar = bool | int | float | str
 
@@ -141,9 +141,8 @@ class Parameter:
                 "choices"
             )
         for name, value in {**ends, "step": self.step}.items():
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, (int, float))
-            ):
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if value is not None and not is_number:
                 raise ConfigError(f"search {self.key!r}: {name} is {value!r}: expected a number")
         assert self.low is not None
         assert self.high is not None
@@ -202,7 +201,19 @@ def suggest(trial: Trial, parameters: Sequence[Parameter]) -> dict[str, Scalar]:
     for parameter in parameters:
         if parameter.is_active(values):
             values[parameter.key] = parameter.suggest(trial)
-    return values
+    return rounded(values)
+
+
+def rounded(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return values as a person would write them: steps of 0.1 give 0.30000000000000004.
+
+    >>> rounded({"a": 0.1 + 0.2, "b": True})
+    {'a': 0.3, 'b': True}
+    """
+    return {
+        key: float(f"{value:.12g}") if isinstance(value, float) else value
+        for key, value in values.items()
+    }
 
 
 def _read(key: str, table: Mapping[str, Any], before: Sequence[Parameter]) -> Parameter:

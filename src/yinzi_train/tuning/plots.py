@@ -1,4 +1,4 @@
-"""Draw a study: what its trials were worth, which settings matter, and where the good values lie."""
+"""Draw a study: what its trials were worth, which settings matter, and where good values lie."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["draw_study"]
 
 _LEAST_FOR_IMPORTANCE: Final = 4
 _DPI: Final = 100
+_INCHES_AN_AXIS: Final = 3.2
 
 
 def draw_study(
@@ -78,13 +79,13 @@ def draw_study(
     with warnings.catch_warnings(), plt.style.context("default"):
         warnings.simplefilter("ignore")  # marked as experimental; ranges of few points
         for title, (name, reason, make) in kinds.items():
-            if not reason:
-                try:
-                    made = make()
-                except (ValueError, RuntimeError) as error:  # settings that never differed
-                    reason = str(error)
             if reason:
-                left_out[title] = reason.rstrip(".")
+                left_out[title] = reason
+                continue
+            try:
+                made = make()
+            except (ValueError, RuntimeError) as error:  # settings that never differed
+                left_out[title] = str(error).rstrip(".")
                 continue
             with atomic_path(folder / name) as part:
                 _save(made, part)
@@ -94,6 +95,13 @@ def draw_study(
 
 
 def _save(made: Any, path: Path) -> None:
-    """Write the figure of one or of several axes."""
-    axes = made if hasattr(made, "figure") else made.flat[0]
-    axes.figure.savefig(path, format="png", dpi=_DPI, bbox_inches="tight")
+    """Write the figure of one or of several axes, which get room for their names."""
+    is_one = hasattr(made, "figure")
+    figure = made.figure if is_one else made.flat[0].figure
+    if not is_one:
+        figure.set_size_inches(_INCHES_AN_AXIS * made.size, figure.get_figheight())
+        for axes in made.flat:
+            axes.tick_params(labelsize=7)
+            axes.tick_params(which="minor", labelbottom=False)
+            axes.xaxis.label.set_size(9)
+    figure.savefig(path, format="png", dpi=_DPI, bbox_inches="tight")

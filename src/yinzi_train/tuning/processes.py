@@ -58,7 +58,8 @@ def run_workers(
     """
     run = _run_on_ray if uses_ray else _run_here
     with Signals() as signals:
-        messages = run(folder, config, sources, n_workers, signals, poll)
+        watch = _Watch(signals, poll)
+        messages = run(folder, config, sources, n_workers, watch)
     if signals.received is not None:
         raise TrainingStopped(
             f"stopped by {signal.Signals(signals.received).name}; all is saved, give the same "
@@ -71,13 +72,25 @@ def run_workers(
         logger.warning("a worker has ended before its time: %s", message)
 
 
+class _Watch:
+    """What the process that has started the workers does while they work."""
+
+    def __init__(self, signals: Signals, poll: Callable[[], None]) -> None:
+        self._signals = signals
+        self.poll = poll
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has come."""
+        return self._signals.received is not None
+
+
 def _run_here(
     folder: Path,
     config: StudyConfig,
     sources: Sources,
     n_workers: int,
-    signals: Signals,
-    poll: Callable[[], None],
+    watch: _Watch,
 ) -> list[str]:
     """Run processes; return what those that have failed say."""
     context = multiprocessing.get_context("spawn")
@@ -95,11 +108,11 @@ def _run_here(
             process.start()
         is_passed_on = False
         while any(process.is_alive() for process in processes):
-            if signals.received is not None and not is_passed_on:
+            if watch.is_stopped and not is_passed_on:
                 is_passed_on = True
                 for process in processes:
                     process.terminate()
-            poll()
+            watch.poll()
             time.sleep(_POLL_SECONDS)
     finally:
         for process in processes:
@@ -112,7 +125,7 @@ def _run_here(
         messages.append(errors.get())
     for process in processes:
         status = process.exitcode or 0
-        if status < 0 and signals.received is None:
+        if status < 0 and not watch.is_stopped:
             messages.append(f"{process.name} was ended by {signal.Signals(-status).name}")
     return messages
 
@@ -147,8 +160,7 @@ def _run_on_ray(
     config: StudyConfig,
     sources: Sources,
     n_workers: int,
-    signals: Signals,
-    poll: Callable[[], None],
+    watch: _Watch,
 ) -> list[str]:
     """Run tasks of Ray; return what those that have failed say."""
     whole = Sources(
@@ -164,7 +176,7 @@ def _run_on_ray(
         messages: list[str] = []
         is_passed_on = False
         while waiting:
-            if signals.received is not None and not is_passed_on:
+            if watch.is_stopped and not is_passed_on:
                 is_passed_on = True
                 for one in waiting:
                     ray.cancel(one)  # an interrupt, after which the worker saves
@@ -175,7 +187,7 @@ def _run_on_ray(
                 except ray.exceptions.RayError as error:
                     message = "" if is_passed_on else str(error)
                 messages += [message] if message else []
-            poll()
+            watch.poll()
         return messages
 
 

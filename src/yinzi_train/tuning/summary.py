@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from yinzi_train.dataset.storage import atomic_path
 from yinzi_train.tuning.config import StudyConfig
 from yinzi_train.tuning.objective import Objective
+from yinzi_train.tuning.parameters import rounded
 from yinzi_train.tuning.plots import draw_study
 from yinzi_train.tuning.storage import latest_attempts
 from yinzi_train.tuning.toml_text import toml_value
@@ -47,7 +48,7 @@ def write_summary(
         with atomic_path(folder / BEST_NAME) as part:
             text = f"# Trial {best.number} of the study {config.study.name!r}: "
             text += f"{config.study.metric} {best.value:.6g}\n\n"
-            part.write_text(text + objective.best_text(best.params), encoding="utf-8")
+            part.write_text(text + objective.best_text(rounded(best.params)), encoding="utf-8")
     lines += ["## Trials", "", *_table(list(latest.values()), config, objective.direction), ""]
     failed = [trial for trial in latest.values() if trial.user_attrs.get("error")]
     if failed:

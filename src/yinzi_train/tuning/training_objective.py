@@ -189,8 +189,8 @@ class TrainingObjective:
             known += [f"{metric}/{path.stem}" for path in self._dev for metric in METRICS]
         if self._metric not in known:
             raise ConfigError(
-                f"study.metric is {self._metric!r}, but evaluations give {', '.join(known) or 'none'}"
-                ": name one of these, or give development sets with --dev"
+                f"study.metric is {self._metric!r}, but evaluations give "
+                f"{', '.join(known) or 'none'}: name one of these, or give development sets with --dev"
             )
 
     def _check_edges(self) -> None:

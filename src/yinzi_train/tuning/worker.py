@@ -77,7 +77,7 @@ def work(
     study = open_study(folder, config, objective)
     end = time.monotonic() + config.study.max_minutes * 60
     with Signals() as signals, storage_errors(folder):
-        worker = _Worker(folder, config, objective, study, signals, parent)
+        worker = _Worker(folder, config, objective, study=study, signals=signals, parent=parent)
         while True:
             worker.check()
             trials = study.get_trials(deepcopy=False)
@@ -120,6 +120,7 @@ class _Worker:
         folder: Path,
         config: StudyConfig,
         objective: Objective,
+        *,
         study: optuna.Study,
         signals: Signals,
         parent: int | None,
