@@ -19,7 +19,8 @@ __all__ = ["EXAMPLES", "tune"]
 
 EXAMPLES: Final = """Examples:
 
-$ yinzi-train tune configs/tune.toml --data build/dataset --out build/study --workers 2
+$ yinzi-train tune configs/tune.toml --model build/encoder/final --data build/clinic \\
+    --out build/study --workers 2
 
 $ yinzi-train tune configs/tune-fusion.toml --artifact build/artifacts/base \\
     --dev hsk.tsv --dev tatoeba.tsv --out build/fusion"""
@@ -40,6 +41,15 @@ def tune(
             "--data",
             metavar="DATASET",
             help="Folder of a finished dataset, for studies of runs.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="CHECKPOINT",
+            help="What runs begin with, for studies of the command finetune.",
             show_default=False,
         ),
     ] = None,
@@ -109,7 +119,7 @@ def tune(
             result = run_study(
                 settings,
                 out=out,
-                sources=Sources(data=data, dev=tuple(dev or ()), artifact=artifact),
+                sources=Sources(data=data, dev=tuple(dev or ()), artifact=artifact, model=model),
                 n_workers=workers,
                 uses_ray=ray,
                 on_trial=lambda ended: display.tell(_line(ended)),

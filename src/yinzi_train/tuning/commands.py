@@ -1,4 +1,4 @@
-"""Name the commands whose runs a study can search over, with one way to read and to run each.
+"""Name the commands whose runs a study can search over, with one way to check and to run each.
 
 A command is imported when a study asks for it, so the registry costs nothing and knows only names.
 """
@@ -6,7 +6,7 @@ A command is imported when a study asks for it, so the registry costs nothing an
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from yinzi.errors import ConfigError
 
 if TYPE_CHECKING:
-    from yinzi_train.training.evaluation import MakeEvaluation
-    from yinzi_train.training.run_callback import TrainingProgress
+    from yinzi_train.training.config import TrainingConfig
 
 __all__ = ["COMMANDS", "Command", "Ended", "find_command"]
 
@@ -44,91 +43,104 @@ class Ended(Protocol):
 class Command:
     """A command that trains.
 
+    All have one config, `TrainingConfig`.
+
     Attributes:
-        read: reads its config, from a file or None and overrides.
         check: checks a config against the folder of a dataset before anything runs; returns the
-            digest of the dataset.
+            digests of what runs are made from, by name.
         claim: begins an empty run folder for a config, the folder of a dataset and that folder.
         run: goes on with a claimed run, with the keywords data, out, resumes, make_evaluation
             and on_progress.
     """
 
-    read: Callable[[Path | None, Sequence[str]], Any]
-    check: Callable[[Any, Path], str]
-    claim: Callable[[Any, Path, Path], None]
+    check: Callable[[TrainingConfig, Path], Mapping[str, str]]
+    claim: Callable[[TrainingConfig, Path, Path], None]
     run: Callable[..., Ended]
 
 
-def _train() -> Command:
+def _train(model: str | None) -> Command:
     import numpy as np
 
     from yinzi.scoring import InputVocabulary
     from yinzi_train.dataset.pair_vocabulary import PairVocabulary
     from yinzi_train.dataset.reader import open_dataset
     from yinzi_train.model.families import build_model
-    from yinzi_train.training.config import TrainingConfig, read_training_config
-    from yinzi_train.training.run_folder import RunFolder, check_dataset, dataset_digest
+    from yinzi_train.training.run_folder import check_dataset, dataset_digest
     from yinzi_train.training.train import train
 
-    def check(config: TrainingConfig, data: Path) -> str:
+    if model is not None:
+        raise ConfigError("--model is for studies of the command 'finetune': leave it out")
+
+    def check(config: TrainingConfig, data: Path) -> Mapping[str, str]:
         pairs = PairVocabulary(np.zeros(1, np.int16), np.zeros(1, np.uint32), np.zeros(1, np.int64))
         build_model(config.family, config.sizes, InputVocabulary(), pairs)
         dataset = open_dataset(data)
         check_dataset(dataset, config)
-        return dataset_digest(dataset)
+        return {"dataset": dataset_digest(dataset)}
 
-    def read(path: Path | None, overrides: Sequence[str]) -> TrainingConfig:
-        return read_training_config(path, overrides=overrides)
-
-    def claim(config: TrainingConfig, data: Path, out: Path) -> None:
-        digest = dataset_digest(open_dataset(data))
-        out.mkdir(parents=True)
-        RunFolder(out).claim(config, dataset=digest, n_processes=1, resumes=False)
-
-    return Command(read, check, claim, train)
+    return Command(check, _claim, train)
 
 
-def _finetune() -> Command:
+def _finetune(model: str | None) -> Command:
     try:
-        module = importlib.import_module("yinzi_train.finetuning")
+        # By name, as the registry knows commands only.
+        module: Any = importlib.import_module("yinzi_train.finetuning")
     except ModuleNotFoundError as error:
         raise ConfigError(
             "command is 'finetune', which this version does not have: expected command = 'train'"
         ) from error
-    command = _train()
+    from yinzi_train.dataset.reader import open_dataset
+    from yinzi_train.training.run_folder import check_dataset, dataset_digest
 
-    def run(
-        config: Any,
-        *,
-        data: Path,
-        out: Path,
-        resumes: bool,
-        make_evaluation: MakeEvaluation | None,
-        on_progress: Callable[[TrainingProgress], None],
-    ) -> Ended:
-        ended: Ended = module.finetune(
-            config,
-            data=data,
-            out=out,
-            resumes=resumes,
-            make_evaluation=make_evaluation,
-            on_progress=on_progress,
+    if model is None:
+        raise ConfigError(
+            "a study of the command 'finetune' needs --model, the checkpoint that trials begin with"
         )
+
+    def check(config: TrainingConfig, data: Path) -> Mapping[str, str]:
+        dataset = open_dataset(data)
+        check_dataset(dataset, config)
+        start = module.open_start(model, config)
+        return {"dataset": dataset_digest(dataset), "model": str(start.digest)}
+
+    def claim(config: TrainingConfig, data: Path, out: Path) -> None:
+        _claim(module.open_start(model, config).config, data, out)
+
+    def run(config: TrainingConfig, **others: Any) -> Ended:
+        ended: Ended = module.finetune(config, model=model, **others)
         return ended
 
-    return Command(command.read, command.check, command.claim, run)
+    return Command(check, claim, run)
 
 
-COMMANDS: Final[Mapping[str, Callable[[], Command]]] = {"train": _train, "finetune": _finetune}
-"""What makes each command, by its name."""
+def _claim(config: TrainingConfig, data: Path, out: Path) -> None:
+    """Begin an empty run folder."""
+    from yinzi_train.dataset.reader import open_dataset
+    from yinzi_train.training.run_folder import RunFolder, dataset_digest
+
+    digest = dataset_digest(open_dataset(data))
+    out.mkdir(parents=True)
+    RunFolder(out).claim(config, dataset=digest, n_processes=1, resumes=False)
 
 
-def find_command(name: str) -> Command:
+COMMANDS: Final[Mapping[str, Callable[[str | None], Command]]] = {
+    "train": _train,
+    "finetune": _finetune,
+}
+"""What makes each command from the model that its runs begin with, by its name."""
+
+
+def find_command(name: str, *, model: str | None = None) -> Command:
     """Return a command by its name.
 
+    Args:
+        name: of the command.
+        model: checkpoint that its runs begin with, for commands that take one.
+
     Raises:
-        ConfigError: there is none of that name, or this version does not have it.
+        ConfigError: there is none of that name, this version does not have it, or it does not take,
+            or needs, a model.
     """
     if name not in COMMANDS:
         raise ConfigError(f"command is {name!r}: expected one of {', '.join(COMMANDS)}")
-    return COMMANDS[name]()
+    return COMMANDS[name](model)

@@ -26,11 +26,13 @@ class Sources:
         data: folder of the dataset; for the kind "training".
         dev: development sets.
         artifact: folder of the artifact; for the kind "fusion".
+        model: checkpoint that runs begin with, for the command "finetune".
     """
 
     data: Path | None = None
     dev: tuple[Path, ...] = ()
     artifact: Path | None = None
+    model: str | None = None
 
 
 class Objective(Protocol):
@@ -89,8 +91,10 @@ def open_objective(
                 "a study with kind = 'fusion' needs --artifact, the folder whose weights are "
                 "searched, and --dev, the sets that they are measured on"
             )
-        if sources.data is not None:
-            raise ConfigError("--data is for studies of the kind 'training': leave it out")
+        if sources.data is not None or sources.model is not None:
+            raise ConfigError(
+                "--data and --model are for studies of the kind 'training': leave them out"
+            )
         return FusionObjective(config, artifact=sources.artifact, dev=sources.dev)
     from yinzi_train.tuning.training_objective import TrainingObjective
 
@@ -98,4 +102,6 @@ def open_objective(
         raise ConfigError("a study with kind = 'training' needs --data, the folder of a dataset")
     if sources.artifact is not None:
         raise ConfigError("--artifact is for studies of the kind 'fusion': leave it out")
-    return TrainingObjective(config, data=sources.data, dev=sources.dev, on_progress=on_progress)
+    return TrainingObjective(
+        config, data=sources.data, dev=sources.dev, model=sources.model, on_progress=on_progress
+    )

@@ -167,6 +167,10 @@ def _run_on_ray(
         data=None if sources.data is None else sources.data.resolve(),
         dev=tuple(path.resolve() for path in sources.dev),
         artifact=None if sources.artifact is None else sources.artifact.resolve(),
+        # A model may be named rather than be a folder.
+        model=str(Path(sources.model).resolve())
+        if sources.model is not None and Path(sources.model).exists()
+        else sources.model,
     )
     placed = StudyConfig(config.study, config.parameters, config.fixed, config.folder.resolve())
     with _ray(n_workers) as ray:

@@ -120,13 +120,18 @@ def open_study(folder: Path, config: StudyConfig, objective: Objective) -> optun
     with storage_errors(folder), warnings.catch_warnings():
         # The heartbeat is marked as experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage = optuna.storages.RDBStorage(
-            url.render_as_string(),
-            engine_kwargs={"connect_args": {"timeout": _TIMEOUT_SECONDS}},
-            heartbeat_interval=max(1, grace // _BEATS),
-            grace_period=grace,
-            heartbeat_stale_trial_callback=_requeue_killed,
-        )
+        try:
+            storage = optuna.storages.RDBStorage(
+                url.render_as_string(),
+                engine_kwargs={"connect_args": {"timeout": _TIMEOUT_SECONDS}},
+                heartbeat_interval=max(1, grace // _BEATS),
+                grace_period=grace,
+                heartbeat_stale_trial_callback=_requeue_killed,
+            )
+        except RuntimeError as error:  # tables of another version
+            raise TuningError(
+                f"{str(folder / STORAGE_NAME)!r} was written by another version of Optuna: {error}"
+            ) from error
         return optuna.create_study(
             study_name="study",
             storage=storage,
@@ -272,10 +277,6 @@ def storage_errors(folder: Path) -> Iterator[None]:
         raise TuningError(
             f"cannot read or write {str(folder / STORAGE_NAME)!r}: {cause}; restore it if it is "
             "damaged, or begin the study in a new folder"
-        ) from error
-    except RuntimeError as error:  # tables of another version of Optuna
-        raise TuningError(
-            f"{str(folder / STORAGE_NAME)!r} was written by another version of Optuna: {error}"
         ) from error
 
 

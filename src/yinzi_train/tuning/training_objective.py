@@ -18,7 +18,11 @@ from yinzi.errors import ConfigError
 from yinzi.evaluation.outcomes import METRICS
 from yinzi_train.dataset.storage import read_json
 from yinzi_train.model.families import FAMILIES, model_settings
-from yinzi_train.training.config import METRICS_BY_LESS
+from yinzi_train.training.config import (
+    METRICS_BY_LESS,
+    TrainingConfig,
+    read_training_config,
+)
 from yinzi_train.training.evaluation import development_evaluation
 from yinzi_train.training.metrics_log import read_metrics
 from yinzi_train.training.run_folder import RUN_NAME
@@ -62,10 +66,11 @@ class TrainingObjective:
         *,
         data: Path,
         dev: Sequence[Path],
+        model: str | None,
         on_progress: Callable[[TrainingProgress], None],
     ) -> None:
         self._config = config
-        self._command = find_command(config.study.command)
+        self._command = find_command(config.study.command, model=model)
         self._data = data
         self._dev = tuple(dev)
         self._on_progress = on_progress
@@ -83,7 +88,7 @@ class TrainingObjective:
         self.n_steps = int(built.training.max_steps)
         development_evaluation(self._dev, built.evaluation)
         self.made_from = {
-            "dataset": self._command.check(built, data),
+            **self._command.check(built, data),
             "dev": {path.name: sha256_hex(path) for path in self._dev},
             "base": built.to_dict(),
         }
@@ -149,9 +154,9 @@ class TrainingObjective:
         """Return the config of the run; see `Objective.best_text`."""
         return toml_text(self._build(values).to_dict())
 
-    def _build(self, values: Mapping[str, Any]) -> Any:
+    def _build(self, values: Mapping[str, Any]) -> TrainingConfig:
         settings = {**self._config.fixed, **values, "training.metric": self._metric}
-        return self._command.read(self._config.base_path, overrides_of(settings))
+        return read_training_config(self._config.base_path, overrides=overrides_of(settings))
 
     def _find_default(self) -> dict[str, Any]:
         """Return the values of the default trial."""
@@ -176,7 +181,7 @@ class TrainingObjective:
             values[parameter.key] = value
         return values
 
-    def _check(self, built: Any) -> None:
+    def _check(self, built: TrainingConfig) -> None:
         if not built.training.eval_steps:
             raise ConfigError(
                 "training.eval_steps is 0 in the base config, so trials have no value: set it in "
@@ -190,7 +195,8 @@ class TrainingObjective:
         if self._metric not in known:
             raise ConfigError(
                 f"study.metric is {self._metric!r}, but evaluations give "
-                f"{', '.join(known) or 'none'}: name one of these, or give development sets with --dev"
+                f"{', '.join(known) or 'none'}: name one of these, or give development sets with "
+                "--dev"
             )
 
     def _check_edges(self) -> None:

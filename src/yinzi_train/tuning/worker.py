@@ -1,8 +1,8 @@
 """Run trials of a study, one after another, until none is left; several workers can do so at once.
 
-What is drawn for a trial depends on the seed, the number of its slot and the trials that have
-ended, not on the process: a study with one worker that was stopped and gone on with proposes what
-an unbroken one would.
+What is drawn for a trial depends on the seed, the number of its slot and, with the sampler "tpe",
+the trials that have ended, not on the process. A trial that was cut off keeps its settings and
+comes last.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class _Worker:
         try:
             self._study.optimize(self._run, n_trials=1, catch=(_TrialFailed,))
         except (TrainingStopped, KeyboardInterrupt) as stopped:
-            if self._number >= 0:
+            if self._number >= 0 and not self._is_taken_over():
                 trial = self._study.get_trials(deepcopy=False)[self._number]
                 requeue(self._study, trial, n_kills=trial.user_attrs.get("n_kills", 0))
             number = getattr(stopped, "signal_number", signal.SIGINT)
@@ -165,7 +165,22 @@ class _Worker:
                 "saved, give the same command to go on",
                 number,
             ) from stopped
+        except (ValueError, RuntimeError):
+            # Told or reported to a trial that has ended: others took this process for killed.
+            if not self._is_taken_over():
+                raise
+            logger.warning(
+                "trial %d gave no sign for %d seconds and was put back into the queue: give "
+                "study.grace_seconds more, or run fewer workers",
+                self._number,
+                self._config.study.grace_seconds,
+            )
         self._tidy()
+
+    def _is_taken_over(self) -> bool:
+        """Tell whether another attempt at the running trial is in the queue or further."""
+        trials = self._study.get_trials(deepcopy=False)
+        return any(trial.user_attrs.get("previous") == self._number for trial in trials)
 
     def _run(self, trial: optuna.Trial) -> float:
         import optuna
@@ -185,7 +200,11 @@ class _Worker:
         except YinziError as error:
             trial.set_user_attr("error", str(error))
             raise _TrialFailed from error
+        except optuna.exceptions.UpdateFinishedTrialError:
+            raise
         except Exception as error:
+            if self._is_taken_over():  # and its folder is gone
+                raise RuntimeError(f"trial {trial.number} was taken over") from error
             logger.debug("trial %d", trial.number, exc_info=True)
             trial.set_user_attr("error", f"unexpected {type(error).__name__}: {error}")
             raise _TrialFailed from error
