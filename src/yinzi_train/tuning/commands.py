@@ -51,11 +51,13 @@ class Command:
         claim: begins an empty run folder for a config, the folder of a dataset and that folder.
         run: goes on with a claimed run, with the keywords data, out, resumes, make_evaluation
             and on_progress.
+        model_name: folder of the plain model of the best evaluation, in the run folder.
     """
 
     check: Callable[[TrainingConfig, Path], Mapping[str, str]]
     claim: Callable[[TrainingConfig, Path, Path], None]
     run: Callable[..., Ended]
+    model_name: str
 
 
 def _train(model: str | None) -> Command:
@@ -78,7 +80,7 @@ def _train(model: str | None) -> Command:
         check_dataset(dataset, config)
         return {"dataset": dataset_digest(dataset)}
 
-    return Command(check, _claim, train)
+    return Command(check, _claim, train, "best")
 
 
 def _finetune(model: str | None) -> Command:
@@ -110,7 +112,7 @@ def _finetune(model: str | None) -> Command:
         ended: Ended = module.finetune(config, model=model, **others)
         return ended
 
-    return Command(check, claim, run)
+    return Command(check, claim, run, "final")
 
 
 def _claim(config: TrainingConfig, data: Path, out: Path) -> None:

@@ -23,6 +23,7 @@ __all__ = ["BEST_NAME", "SUMMARY_NAME", "write_summary"]
 
 SUMMARY_NAME: Final = "study.md"
 BEST_NAME: Final = "best.toml"
+_MODELS: Final = ("best", "final")
 _STATES: Final[Mapping[str, str]] = {
     **{"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"},
     **{"RUNNING": "running", "WAITING": "waiting"},
@@ -41,9 +42,10 @@ def write_summary(
     lines += [_verdict(best, latest.get(0), objective.direction), ""]
     if best is not None:
         lines += [f"Its whole config is in [{BEST_NAME}]({BEST_NAME})."]
-        if (folder / TRIALS_NAME / str(best.number) / "best").is_dir():
-            place = f"{TRIALS_NAME}/{best.number}/best"
-            lines += [f"Its model is in `{place}`; of other trials only figures are kept."]
+        for name in _MODELS:
+            if (folder / TRIALS_NAME / str(best.number) / name).is_dir():
+                place = f"{TRIALS_NAME}/{best.number}/{name}"
+                lines += [f"Its model is in `{place}`; of other trials only figures are kept."]
         lines += [""]
         with atomic_path(folder / BEST_NAME) as part:
             text = f"# Trial {best.number} of the study {config.study.name!r}: "

@@ -41,7 +41,6 @@ __all__ = ["TrainingObjective"]
 logger = logging.getLogger(__name__)
 
 _FIGURES: Final = (RUN_NAME, "metrics.csv", "curves.png", "tensorboard")
-_MODEL: Final = "best"
 _SHARED: Final = "prepared"
 _PREPARED: Final = (
     *("vocabulary", "weights.npy", "weights.made-from.json"),
@@ -141,7 +140,7 @@ class TrainingObjective:
 
     def tidy(self, folder: Path, *, keeps_model: bool) -> None:
         """Keep figures and, if wanted, the best model; see `Objective.tidy`."""
-        kept = (*_FIGURES, *[_MODEL] * keeps_model)
+        kept = (*_FIGURES, *[self._command.model_name] * keeps_model)
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name in kept:
                 continue
@@ -206,7 +205,9 @@ class TrainingObjective:
             for value in parameter.edges:
                 values = {**self.default, **conditions, parameter.key: value}
                 try:
-                    self._build(values)
+                    built = self._build(values)
+                    if parameter.key.startswith("model."):  # only a model knows its sizes
+                        self._command.check(built, self._data)
                 except ConfigError as error:
                     raise ConfigError(
                         f"search {parameter.key!r}: a trial with {value!r} could not run: {error}; "

@@ -74,6 +74,7 @@ def test_stopped_study_goes_on_and_ends_as_an_unbroken_one(tmp_path: Path) -> No
     assert not (tmp_path / "b" / "trials" / "2").exists()
 
 
+@pytest.mark.slow
 def test_workers_share_a_study_and_take_over_from_one_that_was_killed(tmp_path: Path) -> None:
     config = write_formula(tmp_path / "s.toml", n_trials=6, grace=3)
     folder = tmp_path / "out"
@@ -181,12 +182,12 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_number_of_trials_may_change(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    for n_trials, expected in ((3, [0, 1, 2]), (5, [3, 4])):
+    for n_trials, expected in ((1, [0]), (2, [1])):
         objective = Formula()
         run_formula(folder, write_formula(tmp_path / "s.toml", n_trials=n_trials), objective)
         assert objective.runs == expected
-    claim_study(folder, write_formula(tmp_path / "s.toml", n_trials=9), Formula())
-    for n_trials, expected in ((6, [5]), (8, [6, 7])):
+    claim_study(folder, write_formula(tmp_path / "s.toml", n_trials=5), Formula())
+    for n_trials, expected in ((3, [2]), (4, [3])):
         objective = Formula()
         run_formula(folder, write_formula(tmp_path / "s.toml", n_trials=n_trials), objective)
         assert objective.runs == expected

@@ -175,7 +175,8 @@ def test_command_tunes_the_ranker(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run_app(app, call, name="yinzi-train") == 0
     assert "5 of 5 trials have ended" in capsys.readouterr().err
     beam = load(artifact).decoder.options.beam
-    found = read_config(tmp_path / "out" / "best.toml").decoder.beam
+    named = ["artifact.name=tuned", "artifact.version='1'"]
+    found = read_config(tmp_path / "out" / "best.toml", overrides=named).decoder.beam
     assert found.beam_width == beam.beam_width
     assert -1.5 <= found.word_logprob <= 0.5
     assert (artifact / "manifest.json").read_bytes() == manifest
