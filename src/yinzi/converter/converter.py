@@ -50,7 +50,7 @@ from yinzi.user.learner import Learner
 __all__ = ["Converter", "Explanation", "load"]
 
 _CALIBRATED = 20
-"""Candidates among which probabilities are calibrated; `yinzi-train tune` fits on as many."""
+"""Candidates among which probabilities are calibrated; `yinzi-train fit-ranker` fits on as many."""
 
 BATCH_CHARACTERS = 2_000
 """Characters decoded together in `convert_batch`: 3,000 are 5 % faster and need 10 MiB more."""

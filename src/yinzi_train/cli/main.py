@@ -21,6 +21,7 @@ from yinzi_train.cli import (
     dataset,
     export,
     finetune,
+    fit_ranker,
     label,
     measure,
     model_card,
@@ -55,6 +56,7 @@ add_command(app, train.train, examples=train.EXAMPLES)
 add_command(app, finetune.finetune, examples=finetune.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
 add_command(app, tune.tune, examples=tune.EXAMPLES)
+add_command(app, fit_ranker.fit_ranker, examples=fit_ranker.EXAMPLES)
 
 
 @app.callback()

@@ -64,6 +64,10 @@ class TrainingDisplay(logging.Handler):
         """Write a line of the log."""
         self._print(self.format(record))
 
+    def tell(self, line: str) -> None:
+        """Write a line above the bar."""
+        self._print(line)
+
     def prepared(self, n_done: int, n_total: int) -> None:
         """Show how many rows were read for vocabularies and weights."""
         if self._bar is not None:

@@ -1,68 +1,154 @@
-"""The command `yinzi-train tune`: weights of the ranker, fitted on development sets."""
+"""The command `yinzi-train tune`: a study over settings of runs, or over the ranker's weights."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from yinzi.cli.evaluate import SetsArgument
 from yinzi.cli.running import DebugOption
+from yinzi_train.cli.options import SetOption
+from yinzi_train.cli.training_progress import TrainingDisplay
 
 if TYPE_CHECKING:
-    from yinzi_train.pipeline.ranker_tuning import RankerRound
+    from yinzi_train.tuning.study import EndedTrial, StudyResult
 
 __all__ = ["EXAMPLES", "tune"]
 
-EXAMPLES = """Example:
+EXAMPLES: Final = """Examples:
 
-$ yinzi-train tune build/artifacts/base hsk.tsv tatoeba.tsv --limit 1000"""
+$ yinzi-train tune configs/tune.toml --model build/encoder/final --data build/clinic \\
+    --out build/study --workers 2
+
+$ yinzi-train tune configs/tune-fusion.toml --artifact build/artifacts/base \\
+    --dev hsk.tsv --dev tatoeba.tsv --out build/fusion"""
 
 
 def tune(
-    artifact: Annotated[
-        Path, typer.Argument(metavar="ARTIFACT", help="Folder of it.", show_default=False)
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="TOML file of the study.", show_default=False)
     ],
-    files: SetsArgument,
     *,
-    rounds: Annotated[
-        int, typer.Option("--rounds", min=2, help="Searches, each with better weights.")
-    ] = 3,
-    limit: Annotated[
-        int | None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FOLDER", help="Folder of the study.", show_default=False),
+    ],
+    data: Annotated[
+        Path | None,
         typer.Option(
-            "--limit",
-            min=1,
-            help="Rows to take of each file, spread evenly over it.",
+            "--data",
+            metavar="DATASET",
+            help="Folder of a finished dataset, for studies of runs.",
             show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="CHECKPOINT",
+            help="What runs begin with, for studies of the command finetune.",
+            show_default=False,
+        ),
+    ] = None,
+    artifact: Annotated[
+        Path | None,
+        typer.Option(
+            "--artifact",
+            metavar="ARTIFACT",
+            help="Folder of an artifact, for studies of its ranker; nothing is written into it.",
+            show_default=False,
+        ),
+    ] = None,
+    dev: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--dev",
+            metavar="TSV",
+            help="Development set to measure on; may be repeated. Never give test sets.",
+            show_default=False,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials",
+            min=1,
+            help="Trials in all; the file's number if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Trials at a time, a process each.")
+    ] = 1,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray",
+            help="Workers are tasks of Ray: on the cluster RAY_ADDRESS names, whose machines see "
+            "--out, or started here.",
+            show_default=False,
+        ),
+    ] = False,
+    overrides: SetOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Fit the weights of the ranker on sets and store them in the artifact's manifest.
+    """Search for better settings: trials that share one storage, the bad ones cut short.
 
-    Give development sets, never test sets. Each round searches with the weights of the round
-    before; the best of them is kept.
+    The first trial is the default. SIGINT (Ctrl-C) and SIGTERM save first; the same command goes
+    on with a study that was stopped or killed. Prints the summary's path; beside it are the best
+    config and the pictures.
     """
-    from yinzi_train.pipeline.ranker_tuning import tune_ranker
+    from yinzi_train.tuning.config import read_study
 
-    def show(found: RankerRound) -> None:
-        by_set = ", ".join(
-            f"{name} {value:.3f}/{found.accuracy_at_5[name]:.3f}"
-            for name, value in found.accuracy.items()
-        )
-        mean = sum(found.accuracy.values()) / len(found.accuracy)
-        searched = found.searched
-        print(
-            f"encoder {searched.encoder_weight:.3f}, prior {searched.prior_weight:.3f}, words "
-            f"{searched.word_logprob:.3f}, sentence end "
-            f"{searched.end_logprob_weight:.3f}: MIU@1/@5 {by_set}; mean @1 {mean:.4f}; "
-            f"calibration error {found.calibration_error:.3f}"
-        )
+    settings = read_study(study, overrides=tuple(overrides or ()), n_trials=trials)
+    from yinzi_train.training.errors import TrainingStopped
+    from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
 
-    best = tune_ranker(artifact, files, n_rounds=rounds, limit=limit, on_round=show)
-    print(
-        f"stored: encoder {best.encoder:.3f}, prior {best.prior:.3f}, words {best.words:.3f}, "
-        f"sentence end {best.sentence_end:.3f}, temperature {best.temperature:.3f}"
+    limit_threads()
+    keep_memory()
+    from yinzi_train.tuning.objective import Sources
+    from yinzi_train.tuning.study import run_study
+
+    quiet_libraries()
+    display = TrainingDisplay()
+    try:
+        with display:
+            result = run_study(
+                settings,
+                out=out,
+                sources=Sources(data=data, dev=tuple(dev or ()), artifact=artifact, model=model),
+                n_workers=workers,
+                uses_ray=ray,
+                on_trial=lambda ended: display.tell(_line(ended)),
+                on_progress=display.trained,
+            )
+    except TrainingStopped as stopped:
+        print(f"yinzi-train: {stopped}", file=sys.stderr)
+        raise typer.Exit(stopped.exit_status) from stopped
+    print(_summary(result), file=sys.stderr)
+    print(result.summary)
+
+
+def _line(ended: EndedTrial) -> str:
+    value = "" if ended.value is None else f" {ended.value:.6g}"
+    best = "" if ended.best is None else f"; best {ended.best:.6g}, trial {ended.best_number}"
+    shown = ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in ended.values.items()
     )
+    error = f": {ended.error}" if ended.error else f" ({shown})"
+    return (
+        f"{ended.n_ended} of {ended.n_trials}: trial {ended.number} {ended.state}{value}"
+        f"{error}{best}"
+    )
+
+
+def _summary(result: StudyResult) -> str:
+    ended = f"{result.n_ended} of {result.n_trials} trials have ended"
+    if result.best is None:
+        return f"{ended}, none was completed"
+    default = "" if result.default is None else f", the default {result.default:.6g}"
+    return f"{ended}; best {result.best:.6g}, trial {result.best_number}{default}"

@@ -84,7 +84,7 @@ def test_command_says_what_was_stored(
     artifact: Path, rows: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        main(["tune", str(artifact), str(rows), "--rounds", "2"])
+        main(["fit-ranker", str(artifact), str(rows), "--rounds", "2"])
     assert end.value.code == 0
     *rounds, last = capsys.readouterr().out.splitlines()
     assert len(rounds) == 2

@@ -1,0 +1,1 @@
+"""Find settings by studies: many short runs that share one storage, the bad ones cut short."""
