@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,10 +37,10 @@ from yinzi_train.training.checkpoints import Checkpoints, finish_folder
 from yinzi_train.training.config import TrainingOptions
 from yinzi_train.training.errors import TrainingError
 from yinzi_train.training.learning_rate import learning_rate_share
-from yinzi_train.training.stream import BatchStream
+from yinzi_train.training.stream import BatchStream, RowStream
 from yinzi_train.training.weight_average import WeightAverage
 
-__all__ = ["ConversionTrainer", "Exchange", "RunState", "training_arguments"]
+__all__ = ["ConversionTrainer", "Exchange", "RunState", "RunTrainer", "training_arguments"]
 
 _PROGRESS: Final = "progress.json"
 _TIMEOUT_SECONDS: Final = 7200
@@ -74,22 +75,26 @@ class Exchange:
         n_batches: batches.
         n_right: targets that were the likeliest of their slice.
         n_targets: targets.
+        n_tokens: tokens read; for conversion the same as targets.
         n_bad: processes whose loss or gradient is no finite number.
         n_interrupts: processes that got SIGINT.
         n_terminations: processes that got SIGTERM.
         wants_save: the first process says it is time for a checkpoint.
         wants_end: the first process says that the time is over.
+        seconds: of training, by the clock of the first process, which all go by.
     """
 
     loss: float = 0.0
     n_batches: float = 0.0
     n_right: float = 0.0
     n_targets: float = 0.0
+    n_tokens: float = 0.0
     n_bad: float = 0.0
     n_interrupts: float = 0.0
     n_terminations: float = 0.0
     wants_save: float = 0.0
     wants_end: float = 0.0
+    seconds: float = 0.0
 
     def __add__(self, other: Exchange) -> Exchange:
         return Exchange(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -133,8 +138,10 @@ def training_arguments(
     return arguments
 
 
-class ConversionTrainer(Trainer):
+class RunTrainer(Trainer):
     """Train a model; `RunCallback` says when to save, evaluate and stop.
+
+    A kind of model is a subclass, which says how its files are written and read.
 
     Attributes:
         options: of the run.
@@ -145,17 +152,14 @@ class ConversionTrainer(Trainer):
         local: sums of this process since then; signals and clocks are put in from outside.
     """
 
-    train_dataset: BatchStream
-    model: ConversionModel
+    train_dataset: RowStream
 
     def __init__(
         self,
-        model: ConversionModel,
+        model: nn.Module,
         arguments: TrainingArguments,
-        stream: BatchStream,
+        stream: RowStream,
         *,
-        vocab: InputVocabulary,
-        pairs: PairVocabulary,
         options: TrainingOptions,
         checkpoints: Checkpoints,
     ) -> None:
@@ -170,9 +174,19 @@ class ConversionTrainer(Trainer):
         self.average = WeightAverage(model, options.ema_decay) if has_average else None
         self.exchange = Exchange()
         self.local = Exchange()
-        self._vocab = vocab
-        self._pairs = pairs
         self._gradient_norm = 0.0
+
+    def write_files(self, folder: Path) -> None:
+        """Write the model, with all that is needed to use it, into a folder."""
+        raise NotImplementedError
+
+    def read_weights(self, folder: Path) -> Mapping[str, Tensor]:
+        """Return the weights that `write_files` has written, by the names in the model."""
+        raise NotImplementedError
+
+    def count_tokens(self, output: Any) -> int:
+        """Return the tokens read in a batch."""
+        return int(output.n_targets)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return the batches of this process, one after another, none ahead of time."""
@@ -239,6 +253,7 @@ class ConversionTrainer(Trainer):
             n_batches=1,
             n_right=int(output.n_right),
             n_targets=int(output.n_targets),
+            n_tokens=self.count_tokens(output),
             n_bad=int(not math.isfinite(loss)),
         )
         return (output.loss, output) if return_outputs else output.loss
@@ -289,15 +304,14 @@ class ConversionTrainer(Trainer):
         self.train_dataset.restore(dict(stream))
         self.run_state = RunState(**progress)
         if self.average is not None:
-            averaged = load_checkpoint(checkpoint / "ema").model
-            self.average.load(dict(averaged.named_parameters()))
+            self.average.load(self.read_weights(checkpoint / "ema"))
 
     def write_model(self, folder: Path) -> None:
         """Write the model with its vocabularies, and averaged weights in `ema`, into a folder."""
-        save_checkpoint(self.model, self._vocab, self._pairs, folder)
+        self.write_files(folder)
         if self.average is not None:
             with self.average.swapped():
-                save_checkpoint(self.model, self._vocab, self._pairs, folder / "ema")
+                self.write_files(folder / "ema")
 
     def barrier(self) -> None:
         """Wait for the other processes."""
@@ -346,5 +360,35 @@ class ConversionTrainer(Trainer):
     def _load_from_checkpoint(
         self, resume_from_checkpoint: str, model: nn.Module | None = None
     ) -> None:
-        loaded = load_checkpoint(Path(resume_from_checkpoint)).model
-        (model or self.model).load_state_dict(loaded.state_dict())
+        weights = self.read_weights(Path(resume_from_checkpoint))
+        (model or self.model).load_state_dict(weights)
+
+
+class ConversionTrainer(RunTrainer):
+    """Train a model that turns pinyin into hanzi."""
+
+    train_dataset: BatchStream
+    model: ConversionModel
+
+    def __init__(
+        self,
+        model: ConversionModel,
+        arguments: TrainingArguments,
+        stream: BatchStream,
+        *,
+        vocab: InputVocabulary,
+        pairs: PairVocabulary,
+        options: TrainingOptions,
+        checkpoints: Checkpoints,
+    ) -> None:
+        super().__init__(model, arguments, stream, options=options, checkpoints=checkpoints)
+        self._vocab = vocab
+        self._pairs = pairs
+
+    def write_files(self, folder: Path) -> None:
+        """Write the model with its vocabularies."""
+        save_checkpoint(self.model, self._vocab, self._pairs, folder)
+
+    def read_weights(self, folder: Path) -> Mapping[str, Tensor]:
+        """Return the weights of a written model."""
+        return load_checkpoint(folder).model.state_dict()
