@@ -105,7 +105,7 @@ class LineOptions:
     """
 
     length: int = 128
-    multiple: int = 4
+    multiple: int = 2
 
     def __post_init__(self) -> None:
         if self.length < _MIN_LENGTH:
@@ -154,10 +154,10 @@ class PretrainingOptions(TrainingOptions):
     """
 
     learning_rate: float = 1e-3
-    warmup_steps: int = 200
+    warmup_steps: int = 100
     decay_steps: int = 1000
     max_steps: int = 100_000
-    rows_per_batch: int = 160
+    rows_per_batch: int = 80
     ema_decay: float = 0.0
     eval_steps: int = 500
     decay_minutes: float = 0.0
