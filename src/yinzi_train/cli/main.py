@@ -25,6 +25,7 @@ from yinzi_train.cli import (
     label,
     measure,
     model_card,
+    pretrain,
     query,
     report,
     train,
@@ -54,6 +55,7 @@ add_command(app, report.report, examples=report.EXAMPLES)
 add_command(app, compare.compare, examples=compare.EXAMPLES)
 add_command(app, train.train, examples=train.EXAMPLES)
 add_command(app, finetune.finetune, examples=finetune.EXAMPLES)
+add_command(app, pretrain.pretrain, examples=pretrain.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
 add_command(app, tune.tune, examples=tune.EXAMPLES)
 add_command(app, fit_ranker.fit_ranker, examples=fit_ranker.EXAMPLES)

@@ -91,8 +91,8 @@ class MixedStream(BatchStream):
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         for parts in zip(self._own.tables(), self._replayed.tables(), strict=True):
             arrays = []
-            for table, epoch in parts:
-                self._both.set_epoch(epoch)
+            for table, after in parts:
+                self._both.set_epoch(after.epoch)
                 arrays.append(self._both(table))
             packed = self._pack_both(join_arrays(arrays))
             yield {name: torch.from_numpy(array) for name, array in packed.items()}

@@ -38,7 +38,7 @@ __all__ = [
 SCHEDULES: Final = ("warmup_stable_decay", "cosine", "linear", "cosine_restarts")
 PRECISIONS: Final = ("bf16", "fp32")
 PARALLELS: Final = ("ddp", "fsdp")
-METRICS_BY_LESS: Final = ("validation_loss",)
+METRICS_BY_LESS: Final = ("validation_loss", "validation_perplexity")
 """Metrics that are better when they are less; of all others more is better."""
 
 _DOMAIN_FACTORS: Final[Mapping[str, float]] = {
@@ -277,6 +277,11 @@ class TrainingConfig:
     def sizes(self) -> dict[str, Any]:
         """Sizes of the model, by name."""
         return {name: value for name, value in self.model.items() if name != "family"}
+
+    @property
+    def n_validation_rows(self) -> int:
+        """Rows of the validation split that evaluations need; 0 without evaluations."""
+        return self.evaluation.validation_rows if self.training.eval_steps else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return every setting, defaults included, as plain tables."""

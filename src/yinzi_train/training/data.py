@@ -6,8 +6,7 @@ dataset (7.3 M rows) takes 9 s for the vocabularies, 50 s for the weights.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,12 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi.scoring import InputVocabulary
 from yinzi_train.dataset.balance import weigh_rows
@@ -28,13 +25,19 @@ from yinzi_train.dataset.collator import Collator
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import Dataset
 from yinzi_train.dataset.sampling import Sampler, SamplingOptions, Shards
-from yinzi_train.dataset.storage import atomic_path, read_json, write_json
+from yinzi_train.dataset.storage import atomic_path
 from yinzi_train.dataset.units import ReportProgress
 from yinzi_train.dataset.unlabelled_rows import drop_unlabelled
 from yinzi_train.model import ConversionModel
 from yinzi_train.model.families import vocabulary_digest
 from yinzi_train.training.config import TrainingConfig
 from yinzi_train.training.packing import pack_inputs
+from yinzi_train.training.prepared_files import (
+    is_made,
+    note_made,
+    rows_of_split,
+    spread_rows,
+)
 from yinzi_train.training.run_folder import check_dataset, dataset_digest
 from yinzi_train.training.stream import COLUMNS, BatchStream
 
@@ -145,11 +148,11 @@ def prepare_data(
     if vocabularies is not None:
         vocabulary_from = {"given": vocabulary_digest(*vocabularies)}
     weights_from = {"dataset": digest, "split": "train", "balance": asdict(config.balance)}
-    n_validation = config.evaluation.validation_rows if config.training.eval_steps else 0
+    n_validation = config.n_validation_rows
     validation_from = {"dataset": digest, "rows": n_validation}
-    has_vocabulary = _is_made(folder, (_INPUTS, _PAIRS), vocabulary_from)
-    has_weights = _is_made(folder, (_WEIGHTS,), weights_from)
-    has_validation = _is_made(folder, (_VALIDATION,), validation_from)
+    has_vocabulary = is_made(folder, (_INPUTS, _PAIRS), vocabulary_from)
+    has_weights = is_made(folder, (_WEIGHTS,), weights_from)
+    has_validation = is_made(folder, (_VALIDATION,), validation_from)
     n_rows = dataset.manifest.total.rows
     n_passes = (not (has_vocabulary and has_weights)) + (not has_weights) + (not has_validation)
     n_done = 0
@@ -163,22 +166,22 @@ def prepare_data(
 
     if not (has_vocabulary and has_weights):
         counted = PairVocabulary.from_tables(
-            _of_split(table, "train") for table in read(("split", "hanzi", "syllables"))
+            rows_of_split(table, "train") for table in read(("split", "hanzi", "syllables"))
         )
         if not has_vocabulary:
             _write_vocabularies(*(vocabularies or _counted(counted, config)), folder)
-            _note(folder, (_INPUTS, _PAIRS), vocabulary_from)
+            note_made(folder, (_INPUTS, _PAIRS), vocabulary_from)
         if not has_weights:
             weighed = weigh_rows(read(_BALANCE_COLUMNS), counted, config.balance, split="train")
             with atomic_path(folder / _WEIGHTS) as part, part.open("wb") as file:
                 np.save(file, weighed.weights)
-            _note(folder, (_WEIGHTS,), weights_from)
+            note_made(folder, (_WEIGHTS,), weights_from)
     if not has_validation:
-        tables = [_of_split(table, "validation") for table in read(("split", *COLUMNS))]
-        rows, _ = drop_unlabelled(_spread(tables, n_validation))
+        tables = [rows_of_split(table, "validation") for table in read(("split", *COLUMNS))]
+        rows, _ = drop_unlabelled(spread_rows(tables, n_validation, columns=COLUMNS))
         with atomic_path(folder / _VALIDATION) as part:
             pq.write_table(rows, part)
-        _note(folder, (_VALIDATION,), validation_from)
+        note_made(folder, (_VALIDATION,), validation_from)
     return TrainingData(
         dataset=dataset,
         config=config,
@@ -210,35 +213,3 @@ def _write_vocabularies(vocab: InputVocabulary, pairs: PairVocabulary, folder: P
         pairs.save(part)
     with atomic_path(folder / _INPUTS) as part:
         vocab.save(part)
-
-
-def _spread(tables: Sequence[pa.Table], n_wanted: int) -> pa.Table:
-    """Return rows at equal distances, so that every source has its share."""
-    joined = pa.concat_tables(tables) if tables else pa.table({name: [] for name in COLUMNS})
-    n_taken = min(n_wanted, len(joined))
-    places = np.arange(n_taken) * len(joined) // max(n_taken, 1)
-    return joined.take(pa.array(places)).drop_columns(["split"]).combine_chunks()
-
-
-def _of_split(table: pa.Table, split: str) -> pa.Table:
-    return table.filter(pc.equal(table.column("split"), split))
-
-
-def _note_path(folder: Path, names: Sequence[str]) -> Path:
-    return (folder / names[0]).with_suffix(".made-from.json")
-
-
-def _note(folder: Path, names: Sequence[str], made_from: Mapping[str, Any]) -> None:
-    files = {name: sha256_hex(folder / name) for name in names}
-    write_json(_note_path(folder, names), {"made_from": made_from, "files": files})
-
-
-def _is_made(folder: Path, names: Sequence[str], made_from: Mapping[str, Any]) -> bool:
-    """Tell whether files are there, whole, and made from the same."""
-    note = read_json(_note_path(folder, names))
-    if note is None or note.get("made_from") != json.loads(json.dumps(made_from)):
-        return False
-    try:
-        return all(sha256_hex(folder / name) == note["files"][name] for name in names)
-    except (OSError, KeyError):
-        return False

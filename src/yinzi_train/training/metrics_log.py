@@ -124,9 +124,11 @@ def _draw(rows: Sequence[Mapping[str, float]], columns: Sequence[str], path: Pat
     figure = Figure(figsize=(9.0, 3.8), dpi=100, layout="constrained")
     panels: Any = figure.subplots(1, 2)
     evaluated = [name for name in columns if name not in COLUMNS]
+    losses = [name for name in evaluated if name.endswith("loss")]
+    shares = [name for name in evaluated if not name.endswith(("loss", "perplexity"))]
     parts = (
-        ("loss, natural log", "loss", [name for name in evaluated if name.endswith("loss")]),
-        ("accuracy", "accuracy", [name for name in evaluated if not name.endswith("loss")]),
+        ("loss, natural log", "loss", losses),
+        ("accuracy", "accuracy", shares),
     )
     for axes, (title, training, others) in zip(panels, parts, strict=True):
         _line(axes, rows, training, label="training", colour=BLUE, marker="")

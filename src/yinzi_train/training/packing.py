@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from yinzi.scoring import InputVocabulary, PairTable, ngram_ids
 from yinzi_train.dataset.collator import IGNORED
 
-__all__ = ["pack_inputs"]
+__all__ = ["first_fit", "pack_inputs"]
 
 _KEPT: Final = ("input_ids", "input_tones", "targets", "weights", "syllable_lo", "syllable_hi")
 
@@ -55,7 +55,7 @@ def pack_inputs(
     key = row * (int(arrays["segments"].max(initial=0)) + 1) + arrays["segments"][row, column]
     firsts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1]))) if len(key) else key
     sizes = np.diff(np.append(firsts, len(key)))
-    line_of, start_of, n_lines = _first_fit(sizes, length)
+    line_of, start_of, n_lines = first_fit(sizes, length)
     n_lines = -(-max(n_lines, 1) // multiple) * multiple
     input_of = np.repeat(np.arange(len(sizes)), sizes)
     at = (line_of[input_of], start_of[input_of] + np.arange(len(key)) - firsts[input_of])
@@ -79,7 +79,7 @@ def pack_inputs(
     return packed
 
 
-def _first_fit(
+def first_fit(
     sizes: NDArray[np.int64], length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Return line and first place of each input, and the number of lines; long inputs go first."""

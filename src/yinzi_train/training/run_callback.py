@@ -14,19 +14,18 @@ import torch
 import torch.distributed as dist
 from transformers import TrainerCallback
 
-from yinzi_train.model import ConversionModel
 from yinzi_train.training.checkpoints import finish_folder
 from yinzi_train.training.config import METRICS_BY_LESS
 from yinzi_train.training.errors import TrainingError
 from yinzi_train.training.metrics_log import MetricsLog
 from yinzi_train.training.signals import Signals
-from yinzi_train.training.trainer import ConversionTrainer, Exchange
+from yinzi_train.training.trainer import Exchange, RunTrainer
 
 __all__ = ["Evaluate", "RunCallback", "Signals", "TrainingProgress"]
 
 logger = logging.getLogger(__name__)
 
-Evaluate = Callable[[ConversionModel], Mapping[str, float]]
+Evaluate = Callable[[Any], Mapping[str, float]]
 """Figures of a model by name; more is better but for those in `METRICS_BY_LESS`."""
 
 BEST_NAME: Final = "best"
@@ -43,7 +42,7 @@ class TrainingProgress:
         loss: mean since the last row of the log, natural log.
         accuracy: the same, share of targets that were the likeliest.
         learning_rate: of the last step.
-        tokens_per_second: targets a second since the last row of the log, of all processes.
+        tokens_per_second: tokens a second since the last row of the log, of all processes.
         seconds_left: until the last step or the end of the time, if the speed stays.
     """
 
@@ -67,7 +66,7 @@ class RunCallback(TrainerCallback):
 
     def __init__(
         self,
-        trainer: ConversionTrainer,
+        trainer: RunTrainer,
         *,
         signals: Signals,
         log: MetricsLog | None,
@@ -106,7 +105,7 @@ class RunCallback(TrainerCallback):
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Let the processes agree on what comes next."""
         run, options, now = self._trainer.run_state, self._options, time.monotonic()
-        run.seconds = self._seconds_before + now - self._start
+        seconds = self._seconds_before + now - self._start
         received = self._signals.received
         is_first = args.process_index == 0
         save_seconds, end_seconds = options.save_minutes * 60, options.max_minutes * 60
@@ -114,9 +113,11 @@ class RunCallback(TrainerCallback):
             n_interrupts=int(received == signal.SIGINT),
             n_terminations=int(received == signal.SIGTERM),
             wants_save=is_first and 0 < save_seconds <= now - self._last_save,
-            wants_end=is_first and 0 < end_seconds <= run.seconds,
+            wants_end=is_first and 0 < end_seconds <= seconds,
+            seconds=seconds if is_first else 0.0,
         )
         self._trainer.agree()
+        run.seconds = self._trainer.exchange.seconds
 
     def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Do what is due after a step."""
@@ -129,7 +130,8 @@ class RunCallback(TrainerCallback):
             self._log.add(self._row(step))
         if step % options.log_steps == 0:
             self._window, self._window_start = Exchange(), time.monotonic()
-        if options.eval_steps and (step % options.eval_steps == 0 or step == options.max_steps):
+        is_last = step == options.max_steps or trainer.exchange.wants_end
+        if options.eval_steps and (step % options.eval_steps == 0 or is_last):
             self._run_evaluation(step)
         self._find_end(step)
         is_due = bool(options.save_steps) and step % options.save_steps == 0
@@ -183,7 +185,7 @@ class RunCallback(TrainerCallback):
         with trainer.whole.opened(trainer.model, trainer.average) as model:
             model.eval()
             try:
-                return dict(self._evaluate(trainer.method.conversion_model(model)))
+                return dict(self._evaluate(trainer.evaluated_model(model)))
             finally:
                 model.train()
 
@@ -242,5 +244,5 @@ class RunCallback(TrainerCallback):
             "loss": window.loss / max(1.0, window.n_batches),
             "accuracy": window.n_right / max(1.0, window.n_targets),
             "learning_rate": self._trainer.learning_rate,
-            "tokens_per_second": window.n_targets / seconds,
+            "tokens_per_second": window.n_tokens / seconds,
         }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import yinzi
 from yinzi.artifact.checksum import sha256_hex
@@ -17,9 +17,9 @@ from yinzi_train.dataset.manifest import MANIFEST_NAME, Count
 from yinzi_train.dataset.reader import Dataset, open_dataset
 from yinzi_train.dataset.storage import read_json, write_json
 from yinzi_train.training.checkpoints import Checkpoints
-from yinzi_train.training.config import TrainingConfig, TrainingOptions
+from yinzi_train.training.config import TrainingOptions
 
-__all__ = ["RUN_NAME", "RunFolder", "check_dataset", "check_run", "dataset_digest"]
+__all__ = ["RUN_NAME", "RunConfig", "RunFolder", "check_dataset", "check_run", "dataset_digest"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,21 @@ _MAY_CHANGE: Final = (
 """Keys that do not change what is learnt, or only how long."""
 _LENGTH: Final = ("training.max_steps", "training.decay_steps")
 """Keys that may change as long as the learning rate has not begun to fall."""
+
+
+class RunConfig(Protocol):
+    """The settings of a run, of whatever kind of model."""
+
+    @property
+    def training(self) -> TrainingOptions:
+        """How it is trained."""
+
+    @property
+    def n_validation_rows(self) -> int:
+        """Rows of the validation split that evaluations need; 0 for none."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every setting as plain tables."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +65,7 @@ class RunFolder:
         """The checkpoints in it."""
         return Checkpoints(self.path)
 
-    def check(
-        self, config: TrainingConfig, *, dataset: str, n_processes: int, resumes: bool
-    ) -> None:
+    def check(self, config: RunConfig, *, dataset: str, n_processes: int, resumes: bool) -> None:
         """Check that a run may begin, or go on, in this folder; writes nothing.
 
         Args:
@@ -80,9 +93,7 @@ class RunFolder:
             )
         self._check_same(recorded, config, dataset=dataset, n_processes=n_processes)
 
-    def claim(
-        self, config: TrainingConfig, *, dataset: str, n_processes: int, resumes: bool
-    ) -> None:
+    def claim(self, config: RunConfig, *, dataset: str, n_processes: int, resumes: bool) -> None:
         """Check as `check` does, then write down what the run is made from.
 
         Folders that should be checkpoints and are not whole are named in the log.
@@ -106,7 +117,7 @@ class RunFolder:
     def _check_same(
         self,
         recorded: Mapping[str, Any],
-        config: TrainingConfig,
+        config: RunConfig,
         *,
         dataset: str,
         n_processes: int,
@@ -151,7 +162,7 @@ class RunFolder:
 
 
 def check_run(
-    config: TrainingConfig, *, data: Path, out: Path, n_processes: int, resumes: bool = False
+    config: RunConfig, *, data: Path, out: Path, n_processes: int, resumes: bool = False
 ) -> Dataset:
     """Check all that can be checked before anything is read or written; return the dataset.
 
@@ -172,14 +183,14 @@ def dataset_digest(dataset: Dataset) -> str:
     return sha256_hex(dataset.path / MANIFEST_NAME)
 
 
-def check_dataset(dataset: Dataset, config: TrainingConfig) -> None:
+def check_dataset(dataset: Dataset, config: RunConfig) -> None:
     """Check that there is something to train on, without reading rows.
 
     Raises:
         DatasetError: a split that is needed has no rows.
     """
     needed = ["train"]
-    if config.training.eval_steps and config.evaluation.validation_rows:
+    if config.n_validation_rows:
         needed.append("validation")
     for split in needed:
         if not dataset.manifest.splits.get(split, Count()).rows:

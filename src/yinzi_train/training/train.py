@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import torch
 from transformers import TrainingArguments
 
 from yinzi.errors import ConfigError
@@ -23,7 +21,6 @@ from yinzi_train.model.families import (
 )
 from yinzi_train.training.config import TrainingConfig
 from yinzi_train.training.data import TrainingData
-from yinzi_train.training.errors import TrainingStopped
 from yinzi_train.training.evaluation import (
     MakeEvaluation,
     join_evaluations,
@@ -31,8 +28,8 @@ from yinzi_train.training.evaluation import (
 )
 from yinzi_train.training.meeting import check_device, check_shared
 from yinzi_train.training.method import TrainingMethod, with_epochs
-from yinzi_train.training.metrics_log import MetricsLog
-from yinzi_train.training.run_callback import Evaluate, RunCallback, Signals, TrainingProgress
+from yinzi_train.training.run import FINAL_NAME, TrainingResult, run_to_end
+from yinzi_train.training.run_callback import Evaluate, TrainingProgress
 from yinzi_train.training.run_folder import (
     RUN_NAME,
     RunFolder,
@@ -41,36 +38,12 @@ from yinzi_train.training.run_folder import (
 )
 from yinzi_train.training.trainer import ConversionTrainer, training_arguments
 
-__all__ = ["TrainingResult", "train"]
+__all__ = ["FINAL_NAME", "TrainingResult", "train"]
 
 logger = logging.getLogger(__name__)
 
-FINAL_NAME: Final = "final"
 _MAY_DIFFER: Final = frozenset(("dropout", "label_smoothing"))
 """Keys of a model's config that do not make its weights mean something else."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a run has ended.
-
-    Attributes:
-        path: folder of the model.
-        step: steps done.
-        n_targets: hanzi learnt from, of all processes.
-        minutes: of training.
-        end_reason: "max_steps", "max_minutes" or "patience".
-        best: the best figure of an evaluation, None without evaluations.
-        best_step: when that was.
-    """
-
-    path: Path
-    step: int
-    n_targets: int
-    minutes: float
-    end_reason: str
-    best: float | None
-    best_step: int
 
 
 def train(
@@ -137,44 +110,8 @@ def train(
         logger.info("going on from %s", checkpoint)
     elif resumes and rank == 0:
         logger.info("there is no whole checkpoint yet: beginning at step 0")
-    step = int(checkpoint.name.rpartition("-")[2]) if checkpoint is not None else 0
-    log = MetricsLog(out, first_step=step) if rank == 0 else None
-    with Signals() as signals:
-        callback = RunCallback(
-            trainer,
-            signals=signals,
-            log=log,
-            evaluate=_evaluation(prepared, trainer, make_evaluation) if rank == 0 else None,
-            on_progress=on_progress if rank == 0 else lambda progress: None,
-        )
-        trainer.add_callback(callback)
-        reason = callback.finished_reason(step)
-        if not reason:
-            torch.manual_seed(config.training.seed + rank)  # of dropout
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            reason, step = callback.end_reason, trainer.state.global_step
-        if log is not None:
-            log.close()
-        run = trainer.run_state
-        if callback.stop_signal is not None:
-            raise TrainingStopped(
-                f"stopped by {reason} after step {step}; all is saved in "
-                f"{str(folder.checkpoints.path(step))!r}, give --resume to go on",
-                callback.stop_signal,
-            )
-        with trainer.gathered():
-            if rank == 0:
-                callback.write_model(FINAL_NAME)
-        trainer.barrier()
-    return TrainingResult(
-        path=out / FINAL_NAME,
-        step=step,
-        n_targets=run.n_targets,
-        minutes=run.seconds / 60,
-        end_reason=reason,
-        best=run.best,
-        best_step=run.best_step,
-    )
+    evaluate = _evaluation(prepared, trainer, make_evaluation) if rank == 0 else None
+    return run_to_end(trainer, checkpoint=checkpoint, evaluate=evaluate, on_progress=on_progress)
 
 
 def _make_trainer(

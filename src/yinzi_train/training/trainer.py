@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
@@ -32,6 +32,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from yinzi.scoring import InputVocabulary
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.storage import read_json
+from yinzi_train.model import ConversionModel
 from yinzi_train.training.checkpoints import Checkpoints, finish_folder
 from yinzi_train.training.config import TrainingOptions
 from yinzi_train.training.errors import TrainingError
@@ -45,10 +46,10 @@ from yinzi_train.training.sharding import (
     shard_without_gpus,
     sharding_arguments,
 )
-from yinzi_train.training.stream import BatchStream
+from yinzi_train.training.stream import BatchStream, RowStream
 from yinzi_train.training.weight_average import WeightAverage
 
-__all__ = ["ConversionTrainer", "Exchange", "RunState", "training_arguments"]
+__all__ = ["ConversionTrainer", "Exchange", "RunState", "RunTrainer", "training_arguments"]
 
 _PROGRESS: Final = "progress.json"
 
@@ -81,22 +82,26 @@ class Exchange:
         n_batches: batches.
         n_right: targets that were the likeliest of their slice.
         n_targets: targets.
+        n_tokens: tokens read; for conversion the same as targets.
         n_bad: processes whose loss or gradient is no finite number.
         n_interrupts: processes that got SIGINT.
         n_terminations: processes that got SIGTERM.
         wants_save: the first process says it is time for a checkpoint.
         wants_end: the first process says that the time is over.
+        seconds: of training, by the clock of the first process, which all go by.
     """
 
     loss: float = 0.0
     n_batches: float = 0.0
     n_right: float = 0.0
     n_targets: float = 0.0
+    n_tokens: float = 0.0
     n_bad: float = 0.0
     n_interrupts: float = 0.0
     n_terminations: float = 0.0
     wants_save: float = 0.0
     wants_end: float = 0.0
+    seconds: float = 0.0
 
     def __add__(self, other: Exchange) -> Exchange:
         return Exchange(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -148,12 +153,13 @@ def training_arguments(
     return arguments
 
 
-class ConversionTrainer(Trainer):
+class RunTrainer(Trainer):
     """Train a model; `RunCallback` says when to save, evaluate and stop.
+
+    A kind of model is a subclass, which says how its files are written and read.
 
     Attributes:
         options: of the run.
-        method: how the run is trained.
         checkpoints: where they are kept.
         run_state: what the run has behind it.
         average: averaged weights, if they are wanted; in the first process only, or a part of
@@ -163,20 +169,17 @@ class ConversionTrainer(Trainer):
         local: sums of this process since then; signals and clocks are put in from outside.
     """
 
-    train_dataset: BatchStream
+    train_dataset: RowStream
     model: nn.Module
 
     def __init__(
         self,
         model: nn.Module,
         arguments: TrainingArguments,
-        stream: BatchStream,
+        stream: RowStream,
         *,
-        vocab: InputVocabulary,
-        pairs: PairVocabulary,
         options: TrainingOptions,
         checkpoints: Checkpoints,
-        method: TrainingMethod | None = None,
     ) -> None:
         is_first, is_sharded = arguments.process_index == 0, options.parallel == "fsdp"
         whole = WholeModel(model, is_sharded=is_sharded, is_first=is_first)
@@ -188,15 +191,12 @@ class ConversionTrainer(Trainer):
         # The loss is a mean over a batch already; see `Trainer.training_step`.
         self.model_accepts_loss_kwargs = False
         self.options = options
-        self.method = method or TrainingMethod()
         self.checkpoints = checkpoints
         self.run_state = RunState()
         has_average = options.ema_decay and (is_first or is_sharded)
         self.average = WeightAverage(model, options.ema_decay) if has_average else None
         self.exchange = Exchange()
         self.local = Exchange()
-        self._vocab = vocab
-        self._pairs = pairs
         self._gradient_norm = 0.0
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -205,6 +205,41 @@ class ConversionTrainer(Trainer):
         if self.args.fsdp and not self.is_fsdp_enabled:
             shard_without_gpus(self)
 
+    @property
+    def remedies(self) -> str:
+        """What can be tried when the loss is no number, after what helps any run; may be empty."""
+        return ""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return groups for AdamW: matrices decay, vectors do not."""
+        parameters = [one for one in self.model.parameters() if one.requires_grad]
+        return [
+            {
+                "params": [one for one in parameters if one.dim() >= 2],
+                "weight_decay": self.options.weight_decay,
+            },
+            {"params": [one for one in parameters if one.dim() < 2], "weight_decay": 0.0},
+        ]
+
+    def before_update(self) -> None:
+        """Look at the gradients of a step, before they are cut."""
+
+    def evaluated_model(self, model: nn.Module) -> Any:
+        """Return the model that evaluations are given, which is in what is trained."""
+        return model
+
+    def write_files(self, model: nn.Module, folder: Path) -> None:
+        """Write a model, with all that is needed to use it, into a folder."""
+        raise NotImplementedError
+
+    def read_weights(self, folder: Path) -> Mapping[str, Tensor]:
+        """Return the weights that `write_files` has written, by the names in the model."""
+        raise NotImplementedError
+
+    def count_tokens(self, output: Any) -> int:
+        """Return the tokens read in a batch."""
+        return int(output.n_targets)
+
     def get_train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return the batches of this process, one after another, none ahead of time."""
         # A loader draws a number when it starts; from its own generator, lest a resumed run have
@@ -212,10 +247,10 @@ class ConversionTrainer(Trainer):
         return DataLoader(self.train_dataset, batch_size=None, generator=torch.Generator())
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Make AdamW over the groups of the method."""
+        """Make AdamW over the groups of parameters."""
         options = self.options
         self.optimizer = torch.optim.AdamW(
-            self.method.parameter_groups(self.model, options),
+            self.parameter_groups(),
             lr=options.learning_rate,
             betas=(options.adam_beta1, options.adam_beta2),
             eps=options.adam_epsilon,
@@ -257,12 +292,13 @@ class ConversionTrainer(Trainer):
             n_batches=1,
             n_right=int(output.n_right),
             n_targets=int(output.n_targets),
+            n_tokens=self.count_tokens(output),
             n_bad=int(not math.isfinite(loss)),
         )
         return (output.loss, output) if return_outputs else output.loss
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
-        self.method.before_update(self.model, self.state.global_step)
+        self.before_update()
         norm = super()._clip_grad_norm(model)
         self._gradient_norm = float(norm)
         return norm
@@ -274,7 +310,7 @@ class ConversionTrainer(Trainer):
             TrainingError: a loss or a gradient is no finite number; the weights are untouched.
         """
         if not self.options.max_gradient_norm:
-            self.method.before_update(self.model, self.state.global_step)
+            self.before_update()
         is_bad = not math.isfinite(self._gradient_norm)
         self.exchange = (self.local + Exchange(n_bad=int(is_bad))).summed()
         self.local = Exchange()
@@ -290,7 +326,7 @@ class ConversionTrainer(Trainer):
                     else "there is no checkpoint yet"
                 )
                 + ". Train anew with a lower training.learning_rate or more training.warmup_steps, "
-                "or with training.precision=fp32" + self.method.remedies
+                "or with training.precision=fp32" + self.remedies
             )
         self.run_state.n_targets += int(self.exchange.n_targets)
 
@@ -310,7 +346,7 @@ class ConversionTrainer(Trainer):
         self.train_dataset.restore(dict(stream))
         self.run_state = RunState(**progress)
         if self.average is not None:
-            self.average.load(self.method.read(self.model, checkpoint / "ema"))
+            self.average.load(self.read_weights(checkpoint / "ema"))
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
@@ -319,15 +355,15 @@ class ConversionTrainer(Trainer):
             yield
 
     def write_model(self, folder: Path) -> None:
-        """Write the model with its vocabularies, and averaged weights in `ema`, into a folder.
+        """Write the model with what belongs to it, and averaged weights in `ema`, into a folder.
 
         Only in the first process, within `gathered`.
         """
         with self.whole.opened(self.model, None) as model:
-            self.method.write(model, self._vocab, self._pairs, folder)
+            self.write_files(model, folder)
         if self.average is not None:
             with self.whole.opened(self.model, self.average) as model:
-                self.method.write(model, self._vocab, self._pairs, folder / "ema")
+                self.write_files(model, folder / "ema")
 
     def barrier(self) -> None:
         """Wait for the other processes."""
@@ -385,5 +421,57 @@ class ConversionTrainer(Trainer):
     ) -> None:
         if model is not None and self.whole.is_sharded:
             return  # `restore` has loaded the weights before they were shared out
-        model = model or self.model
-        model.load_state_dict(self.method.read(model, Path(resume_from_checkpoint)))
+        weights = self.read_weights(Path(resume_from_checkpoint))
+        (model or self.model).load_state_dict(weights)
+
+
+class ConversionTrainer(RunTrainer):
+    """Train a model that turns pinyin into hanzi.
+
+    Attributes:
+        method: how the run is trained.
+    """
+
+    train_dataset: BatchStream
+
+    def __init__(
+        self,
+        model: nn.Module,
+        arguments: TrainingArguments,
+        stream: BatchStream,
+        *,
+        vocab: InputVocabulary,
+        pairs: PairVocabulary,
+        options: TrainingOptions,
+        checkpoints: Checkpoints,
+        method: TrainingMethod | None = None,
+    ) -> None:
+        self.method = method or TrainingMethod()
+        self._vocab = vocab
+        self._pairs = pairs
+        super().__init__(model, arguments, stream, options=options, checkpoints=checkpoints)
+
+    @property
+    def remedies(self) -> str:
+        """What the method can do about a loss that is no number."""
+        return self.method.remedies
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the groups of the method."""
+        return self.method.parameter_groups(self.model, self.options)
+
+    def before_update(self) -> None:
+        """Let the method look at the gradients."""
+        self.method.before_update(self.model, self.state.global_step)
+
+    def evaluated_model(self, model: nn.Module) -> ConversionModel:
+        """Return the model that converts."""
+        return self.method.conversion_model(model)
+
+    def write_files(self, model: nn.Module, folder: Path) -> None:
+        """Write the model with its vocabularies."""
+        self.method.write(model, self._vocab, self._pairs, folder)
+
+    def read_weights(self, folder: Path) -> Mapping[str, Tensor]:
+        """Return the weights of a written model."""
+        return self.method.read(self.model, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -48,7 +48,7 @@ class WeightAverage:
             self._swap()
 
     @torch.no_grad()
-    def load(self, weights: dict[str, Tensor]) -> None:
+    def load(self, weights: Mapping[str, Tensor]) -> None:
         """Go on with an average, given by the names of the parameters."""
         for average, (name, _) in zip(self._average, self._model.named_parameters(), strict=True):
             average.copy_(weights[name])
