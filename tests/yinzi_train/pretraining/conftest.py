@@ -10,9 +10,9 @@ from tests.yinzi_train.training.training_samples import write_tiny_dataset
 from yinzi_train.training.processes import quiet_libraries
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Give torch one thread, as a run has."""
+    """Give torch one thread, as a run has; before the fixtures of a module, which run models."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     quiet_libraries()

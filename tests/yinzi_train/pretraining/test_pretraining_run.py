@@ -147,10 +147,10 @@ def test_loss_that_is_no_number_stops_the_run(
     def loss(*arguments: Any, **options: Any) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        return right(*arguments, **options) * (float("nan") if calls == 8 else 1.0)
+        return right(*arguments, **options) * (float("nan") if calls == 6 else 1.0)  # step 5
 
     monkeypatch.setattr(functional, "cross_entropy", loss)
-    with pytest.raises(TrainingError, match=r"the loss is nan.*last good .*checkpoint-3'"):
+    with pytest.raises(TrainingError, match=r"step 5: the loss is nan.*last good .*checkpoint-3'"):
         run(tiny_dataset, tmp_path / "run")
     monkeypatch.undo()
     weights = weights_of(tmp_path / "run" / "checkpoint-3")
