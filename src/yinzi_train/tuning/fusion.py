@@ -135,16 +135,16 @@ class FusionObjective:
             if key not in known:
                 raise unknown_key_error(key, known, config.study.name)
         beam: BeamOptions = getattr(self._options, self._beam_name)
-        self.default = {}
+        self.default: Mapping[str, Any] = {}
         for parameter in config.parameters:
             if parameter.is_active(self.default):
                 value = getattr(beam, WEIGHTS[parameter.key])
                 value = value if parameter.default is None else parameter.default
                 parameter.check_value(value, origin="artifact")
-                self.default[parameter.key] = value
+                self.default = {**self.default, parameter.key: value}
             for edge in parameter.edges:
                 self._beam({parameter.key: edge})
-        self.made_from = {
+        self.made_from: Mapping[str, Any] = {
             "artifact": sha256_hex(artifact / MANIFEST_NAME),
             "dev": {path.name: sha256_hex(path) for path in dev},
         }
@@ -160,7 +160,8 @@ class FusionObjective:
         """
         import optuna
 
-        options = replace(self._options, **{self._beam_name: self._beam(values)})
+        beams: dict[str, Any] = {self._beam_name: self._beam(values)}
+        options = replace(self._options, **beams)
         converter = Converter(self._artifact, options=options, scorer=self.scorer)
         n_parts = min(_PARTS, *(len(rows) for rows in self._sets.values()))
         texts: dict[str, list[list[str]]] = {name: [] for name in self._sets}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from yinzi.errors import ConfigError
 from yinzi_train.pipeline.options import unknown_key_error
@@ -73,7 +73,8 @@ class Parameter:
     def suggest(self, trial: Trial) -> Scalar:
         """Return the value that a trial is to try."""
         if self.choices:
-            return trial.suggest_categorical(self.key, self.choices)
+            chosen: Any = trial.suggest_categorical(self.key, self.choices)
+            return cast(Scalar, chosen)
         assert self.low is not None
         assert self.high is not None
         if self.is_whole:

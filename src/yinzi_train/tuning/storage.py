@@ -135,7 +135,7 @@ def open_study(folder: Path, config: StudyConfig, objective: Objective) -> optun
         return optuna.create_study(
             study_name="study",
             storage=storage,
-            direction=objective.direction,
+            direction=optuna.study.StudyDirection[objective.direction.upper()],
             pruner=_pruner(config, objective.n_steps),
             load_if_exists=True,
         )

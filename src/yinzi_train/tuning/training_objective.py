@@ -80,13 +80,13 @@ class TrainingObjective:
                 f"study.direction is {config.study.direction!r}, but runs keep the model whose "
                 f"{self._metric} is best, which means {self.direction!r}: leave direction out"
             )
-        self.default = self._find_default()
+        self.default: Mapping[str, Any] = self._find_default()
         built = self._build(self.default)
         self._check(built)
         self._check_edges()
         self.n_steps = int(built.training.max_steps)
         development_evaluation(self._dev, built.evaluation)
-        self.made_from = {
+        self.made_from: Mapping[str, Any] = {
             **self._command.check(built, data),
             "dev": {path.name: sha256_hex(path) for path in self._dev},
             "base": built.to_dict(),

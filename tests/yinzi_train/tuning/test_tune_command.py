@@ -253,10 +253,11 @@ def test_interrupted_command_with_two_workers_saves_and_goes_on(
     dataset: Path, tmp_path: Path
 ) -> None:
     study, out = write_runs(tmp_path), tmp_path / "out"
-    long = ["--set=training.max_steps=200", "--set=training.eval_steps=100"]
+    settings = ("max_steps=60", "eval_steps=30", "save_steps=0")
+    long = [f"--set=training.{one}" for one in settings]
     command = [*PROGRAM, *arguments(study, dataset, out, *long, "--workers", 2)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while len(list((out / "trials").glob("*/checkpoint-*"))) < 2 and process.poll() is None:
+    while len(list((out / "trials").glob("*/metrics.csv"))) < 2 and process.poll() is None:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
