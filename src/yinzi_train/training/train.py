@@ -42,6 +42,7 @@ from yinzi_train.training.run_folder import (
     check_dataset,
     dataset_digest,
 )
+from yinzi_train.training.sharding import sharding_arguments
 from yinzi_train.training.trainer import ConversionTrainer, training_arguments
 
 __all__ = ["TrainingResult", "train"]
@@ -115,6 +116,7 @@ def train(
     folder, dataset = RunFolder(out), open_dataset(data)
     check_dataset(dataset, config)
     check_device(device)
+    sharding_arguments(config.training.parallel, n_processes=n_processes)
     _check_model(config)
     if rank == 0:
         folder.claim(
