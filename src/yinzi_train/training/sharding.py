@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-import torch.distributed as dist
 from accelerate.utils import (
     DistributedType,
     FullyShardedDataParallelPlugin,
@@ -27,6 +26,7 @@ from transformers import Trainer
 
 from yinzi.errors import ConfigError
 from yinzi_train.model import ConversionModel
+from yinzi_train.model.sequence_to_sequence import Seq2SeqModel
 from yinzi_train.training.weight_average import WeightAverage
 
 __all__ = [
@@ -65,7 +65,13 @@ def sharding_arguments(parallel: str, *, n_processes: int) -> dict[str, Any]:
 
 
 def layer_classes(model: nn.Module) -> list[str]:
-    """Return names of the classes of a model's layers: those it has in lists of one class."""
+    """Return names of the classes of a model's layers: those it has in lists of one class.
+
+    A unit is brought together when its `forward` is called. Decoders also use parts of their layers
+    in other ways, so models with one are a single unit.
+    """
+    if isinstance(model, Seq2SeqModel):
+        return []
     found: dict[str, None] = {}
     for module in model.modules():
         if not isinstance(module, nn.ModuleList) or not len(module):
@@ -111,18 +117,21 @@ def shard_without_gpus(trainer: Trainer) -> None:
 
 
 class WholeModel:
-    """Give the model with all its weights, of which each process may hold a part.
+    """Give the model with all its weights on the CPU, to be written or evaluated.
 
-    Where each has all of them, that is the model itself, and nothing is copied.
+    Where one process has all of them there, that is the model itself, and nothing is copied. Of a
+    model on a GPU, or one that is shared out, the first process keeps a copy.
 
     Attributes:
         is_sharded: each process holds a part.
     """
 
-    def __init__(self, model: ConversionModel, *, is_sharded: bool, is_first: bool) -> None:
+    def __init__(
+        self, model: ConversionModel, *, is_sharded: bool, is_first: bool, device: str = "cpu"
+    ) -> None:
         self.is_sharded = is_sharded
-        self._is_first = is_first
-        self._copy = copy.deepcopy(model) if is_sharded and is_first else None
+        has_copy = is_first and (is_sharded or device != "cpu")
+        self._copy = copy.deepcopy(model) if has_copy else None
         self._states: dict[bool, dict[str, Any]] = {}
 
     @contextmanager
@@ -131,13 +140,14 @@ class WholeModel:
 
         All processes enter the block together; what is inside is for the first one alone.
         """
-        if not self.is_sharded or self._states:
+        takes_part = self.is_sharded or self._copy is not None
+        if not takes_part or self._states:
             yield
             return
-        self._states[False] = _gather(model)
+        self._states[False] = self._gather(model)
         if average is not None:
             with average.swapped():
-                self._states[True] = _gather(model)
+                self._states[True] = self._gather(model)
         try:
             yield
         finally:
@@ -148,8 +158,7 @@ class WholeModel:
         self, model: ConversionModel, average: WeightAverage | None
     ) -> Iterator[ConversionModel]:
         """Give the model, with averaged weights if there is an average; within `gathered`."""
-        if self.is_sharded:
-            assert self._copy is not None, "only the first process has the weights"
+        if self._copy is not None:
             self._copy.load_state_dict(self._states[average is not None])
             yield self._copy
         elif average is None:
@@ -158,12 +167,16 @@ class WholeModel:
             with average.swapped():
                 yield model
 
-
-def _gather(model: nn.Module) -> dict[str, Any]:
-    """Return all weights in the first process, on the CPU, and nothing in the others."""
-    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    state: dict[str, Any] = get_model_state_dict(model, options=options)
-    return state if dist.get_rank() == 0 else {}
+    def _gather(self, model: nn.Module) -> dict[str, Any]:
+        """Return all weights on the CPU in the first process, and nothing in the others."""
+        state: dict[str, Any] = model.state_dict()
+        if self.is_sharded:
+            options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+            state = get_model_state_dict(model, options=options)
+        if self._copy is None:
+            return {}
+        # Copies, as averaged weights are in the model only for now.
+        return {name: value.to("cpu", copy=True) for name, value in state.items()}
 
 
 def save_optimizer(trainer: Trainer, folder: Path) -> None:

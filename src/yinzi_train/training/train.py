@@ -36,6 +36,7 @@ from yinzi_train.training.run_folder import (
     check_dataset,
     dataset_digest,
 )
+from yinzi_train.training.sharding import sharding_arguments
 from yinzi_train.training.trainer import ConversionTrainer, training_arguments
 
 __all__ = ["FINAL_NAME", "TrainingResult", "train"]
@@ -88,6 +89,7 @@ def train(
     method = method or TrainingMethod()
     check_dataset(dataset, config)
     check_device(device)
+    sharding_arguments(config.training.parallel, n_processes=n_processes)
     method.check(config)
     given, config = config, with_epochs(config, dataset, n_processes=n_processes)
     if rank == 0:

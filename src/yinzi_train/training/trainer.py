@@ -124,7 +124,7 @@ def training_arguments(
         ConfigError: this process has no such device, or FSDP has one process.
     """
     check_device(device)
-    sharding_arguments(options.parallel, n_processes=n_processes)
+    sharding = sharding_arguments(options.parallel, n_processes=n_processes)
     if n_processes > 1:
         meet(device)
     arguments = TrainingArguments(
@@ -147,9 +147,10 @@ def training_arguments(
         remove_unused_columns=False,
         ddp_backend=("gloo" if device == "cpu" else "nccl") if n_processes > 1 else None,
         ddp_find_unused_parameters=False,
-        **sharding_arguments(options.parallel, n_processes=n_processes),
+        **sharding,
     )
     assert arguments.device.type == device
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # of this process, which would take all it sees
     return arguments
 
 
@@ -182,7 +183,8 @@ class RunTrainer(Trainer):
         checkpoints: Checkpoints,
     ) -> None:
         is_first, is_sharded = arguments.process_index == 0, options.parallel == "fsdp"
-        whole = WholeModel(model, is_sharded=is_sharded, is_first=is_first)
+        device = arguments.device.type
+        whole = WholeModel(model, is_sharded=is_sharded, is_first=is_first, device=device)
         if is_sharded:
             make_ready(model)
         super().__init__(model=model, args=arguments, train_dataset=stream)

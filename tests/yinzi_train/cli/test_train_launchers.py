@@ -189,7 +189,7 @@ def test_ray_workers_give_the_same_bits_and_take_up_a_run_of_torchrun(
 def test_ray_workers_save_and_stop_at_a_signal(dataset: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     out = tmp_path / "run"
-    options = ("--ray-workers", 2, "--set=training.max_steps=5000")
+    options = ("--ray-workers", 2, "--set=training.max_steps=60", "--set=training.eval_steps=0")
     command = [*PROGRAM, *arguments(dataset, out, *options)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         while not (out / "checkpoint-3").exists():
@@ -201,7 +201,7 @@ def test_ray_workers_save_and_stop_at_a_signal(dataset: Path, tmp_path: Path) ->
     assert "stopped by SIGINT" in printed
     assert "Traceback" not in printed
     assert not (out / "final").exists()
-    ended = run(dataset, out, *options[:2], "--resume", "--set=training.max_steps=5000")
+    ended = run(dataset, out, *options, "--resume")
     assert ended.returncode == 0, ended.stderr
     assert "going on from" in ended.stderr
 
