@@ -9,19 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from transformers import TrainingArguments
 
 from yinzi.errors import ConfigError
-from yinzi.scoring import InputVocabulary
-from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import open_dataset
 from yinzi_train.dataset.units import ReportProgress
 from yinzi_train.model import ConversionModel
 from yinzi_train.model.families import (
     build_model,
+    check_model_settings,
     load_checkpoint,
     model_settings,
     vocabulary_digest,
@@ -44,7 +42,7 @@ __all__ = ["TrainingResult", "train"]
 logger = logging.getLogger(__name__)
 
 FINAL_NAME: Final = "final"
-_MAY_DIFFER: Final = frozenset(("dropout", "label_smoothing"))
+_MAY_DIFFER: Final = frozenset(("dropout", "label_smoothing", "backbone", "from_scratch"))
 """Keys of a model's config that do not make its weights mean something else."""
 
 
@@ -107,7 +105,7 @@ def train(
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     folder, dataset = RunFolder(out), open_dataset(data)
     check_dataset(dataset, config)
-    _check_model(config)
+    check_model_settings(config.family, config.sizes)
     if rank == 0:
         folder.claim(
             config, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
@@ -243,13 +241,3 @@ def _check_vocabulary(checkpoint: Path, prepared: TrainingData) -> None:
             f"({expected[:12]}…, {len(prepared.pairs)} pairs): its weights mean other hanzi; "
             "resume it in the run folder that it was made in"
         )
-
-
-def _check_model(config: TrainingConfig) -> None:
-    """Check family and sizes before anything that takes time.
-
-    Raises:
-        ConfigError: they do not fit.
-    """
-    pairs = PairVocabulary(np.zeros(1, np.int16), np.zeros(1, np.uint32), np.zeros(1, np.int64))
-    build_model(config.family, config.sizes, InputVocabulary(), pairs)
