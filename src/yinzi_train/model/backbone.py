@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     CONFIG_MAPPING,
@@ -34,6 +35,7 @@ from yinzi.errors import ConfigError
 __all__ = [
     "KINDS",
     "Pretrained",
+    "accepts",
     "bare_model",
     "kind_of",
     "read_architecture",
@@ -135,6 +137,8 @@ def with_dropout(config: PretrainedConfig, dropout: float) -> dict[str, Any]:
     """Return a config as a table: with a dropout everywhere, and without a vocabulary."""
     table = config.to_dict()
     table.update({name: dropout for name in _DROPOUTS if isinstance(table.get(name), (int, float))})
+    if table.get("activation_function") == "gelu_new":
+        table["activation_function"] = "gelu_pytorch_tanh"  # the same in one operation: faster
     table["vocab_size"] = max(0, table.get("pad_token_id") or 0) + 1
     # What is said of texts, tokens and files belongs to the tokenizer that is left behind.
     for name in ("transformers_version", "architectures", "dtype", "torch_dtype", "_name_or_path"):
@@ -177,7 +181,7 @@ def read_pretrained(backbone: str, family: str) -> Pretrained:
         model, info = KINDS[family].from_pretrained(
             backbone, dtype=torch.float32, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ConfigError(
             f"cannot read the weights of model.backbone {backbone!r}: {_first_line(error)}; the "
             "folder has no or damaged weights, or set model.from_scratch = true"

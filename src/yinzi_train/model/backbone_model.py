@@ -32,7 +32,7 @@ from yinzi_train.model.backbone import (
 from yinzi_train.model.backbone_vectors import find_tokens
 from yinzi_train.model.configuration import BackboneConfig
 from yinzi_train.model.conversion_model import ConversionModel, PairLayer
-from yinzi_train.model.packed_segments import additive_mask, positions_of
+from yinzi_train.model.packed_segments import additive_mask
 
 __all__ = ["BackboneModel", "PlaceEmbedding"]
 
@@ -241,22 +241,19 @@ class BackboneModel(ConversionModel):
         else:
             super()._init_weights(module)
 
-    def run(self, embedded: Tensor, segments: Tensor, seen: Tensor, **others: Any) -> Any:
-        """Run the backbone on packed lines; return what it gives.
+    def run(self, embedded: Tensor, seen: Tensor, positions: Tensor, **others: Any) -> Any:
+        """Run the backbone; return what it gives.
 
         Args:
             embedded: float [lines, length, size].
-            segments: int64 [lines, length].
-            seen: bool [lines, 1, length, length].
-            others: more arguments of the backbone; they replace those made here.
+            seen: bool [lines, 1, length, places], places that each place sees.
+            positions: int64 [lines, length], from 0 in each segment.
+            others: more arguments of the backbone.
         """
-        given: dict[str, Any] = {
-            "inputs_embeds": embedded,
-            "attention_mask": self.mask(seen, embedded),
-        }
+        given = {"inputs_embeds": embedded, "attention_mask": self.mask(seen, embedded)}
         if self.has_positions:
-            given["position_ids"] = self.position_ids(positions_of(segments))
-        return self.backbone(**{**given, **others})
+            given["position_ids"] = self.position_ids(positions)
+        return self.backbone(**given, **others)
 
     def position_ids(self, positions: Tensor) -> Tensor:
         """Return positions as the backbone counts them.

@@ -88,7 +88,7 @@ def find_tokens(tokenizer: Any, hanzi: Sequence[str], *, n_rows: int, label: str
     if hanzi and tokens.n_known < KNOWN_SHARE * len(hanzi):
         missing = "".join(char for char, found in zip(hanzi, ids, strict=True) if not found)
         raise ConfigError(
-            f"{label} knows {tokens.n_known} of the {len(hanzi)} hanzi of the pair vocabulary (not "
+            f"{label} knows {tokens.n_known} of the {len(hanzi)} hanzi of the vocabularies (not "
             f"{missing[:5]!r}…), expected at least {KNOWN_SHARE:.0%}: take a backbone for Chinese "
             "with its own tokenizer, or set model.from_scratch = true to use its architecture only"
         )

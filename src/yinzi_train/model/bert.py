@@ -11,7 +11,7 @@ from torch import Tensor
 from yinzi_train.model.backbone import Pretrained
 from yinzi_train.model.backbone_model import BackboneModel
 from yinzi_train.model.configuration import BertConfig
-from yinzi_train.model.packed_segments import same_segment
+from yinzi_train.model.packed_segments import positions_of, same_segment
 
 __all__ = ["BertModel"]
 
@@ -28,7 +28,9 @@ class BertModel(BackboneModel):
         """Return float [batch, length, size]; places of one segment see one another."""
         segments = batch["segments"]
         embedded = self.embedding(batch["input_ids"], batch["input_tones"])
-        hidden: Tensor = self.run(embedded, segments, same_segment(segments)).logits
+        # Texts that such models are pretrained on have a token before their first hanzi.
+        positions = positions_of(segments) + 1
+        hidden: Tensor = self.run(embedded, same_segment(segments), positions).logits
         return hidden
 
     def input_start(self, pretrained: Pretrained, means: Tensor, center: Tensor) -> Tensor:

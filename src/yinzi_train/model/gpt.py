@@ -20,7 +20,12 @@ from transformers import DynamicCache
 from yinzi_train.model.backbone import Pretrained
 from yinzi_train.model.backbone_model import BackboneModel
 from yinzi_train.model.configuration import GptConfig
-from yinzi_train.model.packed_segments import later_places, same_segment, shifted
+from yinzi_train.model.packed_segments import (
+    later_places,
+    positions_of,
+    same_segment,
+    shifted,
+)
 from yinzi_train.model.prompt_layout import PromptLayout, n_given
 from yinzi_train.model.stepwise import StepwiseModel
 
@@ -84,17 +89,14 @@ class GptModel(BackboneModel, StepwiseModel):
             return self._prompted(batch, alone, before)
         embedded = before + self.typed(later_places(alone, segments, self.config.lookahead))
         seen = same_segment(segments, is_causal=True)
-        hidden: Tensor = self.run(embedded, segments, seen, use_cache=False).logits
+        hidden: Tensor = self.run(embedded, seen, positions_of(segments), use_cache=False).logits
         return hidden
 
     def _prompted(self, batch: dict[str, Tensor], alone: Tensor, before: Tensor) -> Tensor:
         layout = PromptLayout(batch["segments"], self._is_given(batch))
         embedded = layout.lay_out(alone, before + self.answer, self.start)
-        others: dict[str, Any] = {"use_cache": False}
-        if self.has_positions:
-            others["position_ids"] = self.position_ids(layout.positions)
         seen = same_segment(layout.segments, is_causal=True)
-        return layout.answers(self.run(embedded, layout.segments, seen, **others).logits)
+        return layout.answers(self.run(embedded, seen, layout.positions, use_cache=False).logits)
 
     def _is_given(self, batch: dict[str, Tensor]) -> Tensor:
         """Return bool [lines, length], places that are hanzi of a left context."""
@@ -118,10 +120,9 @@ class GptModel(BackboneModel, StepwiseModel):
         seen = is_seen[:, None, None, :].expand(-1, 1, length + 1, -1).tril()
         # Blanks see themselves, so that no row of the mask is empty.
         seen = seen | torch.eye(length + 1, dtype=torch.bool, device=segments.device)
-        others: dict[str, Any] = {"use_cache": True, "past_key_values": DynamicCache()}
-        if self.has_positions:
-            others["position_ids"] = self.position_ids(nn.functional.pad(positions, (1, 0)))
-        given = self.run(prompt, nn.functional.pad(segments, (1, 0)), seen, **others)
+        positions = nn.functional.pad(torch.where(is_inside, positions, 0), (1, 0))
+        cache = DynamicCache()
+        given = self.run(prompt, seen, positions, use_cache=True, past_key_values=cache)
         source = {"alone": alone, "n_context": n_context, "n_places": is_inside.sum(1)}
         return source, {"seen": is_seen, **state_of(given.past_key_values)}
 
@@ -146,9 +147,15 @@ class GptModel(BackboneModel, StepwiseModel):
         else:
             seen = torch.ones(len(previous), place + 1, dtype=torch.bool, device=alone.device)
             after = {}
-        others: dict[str, Any] = {"use_cache": True, "past_key_values": cache_of(state)}
         positions = torch.full((len(previous), 1), place, device=alone.device)
-        if self.has_positions:
-            others["position_ids"] = self.position_ids(positions)
-        given = self.run(embedded[:, None], positions, seen[:, None, None], **others)
-        return given.logits[:, 0], {**after, **state_of(given.past_key_values)}
+        given = self.run(
+            embedded[:, None],
+            seen[:, None, None],
+            positions,
+            use_cache=True,
+            past_key_values=cache_of(state),
+        )
+        hidden = given.logits[:, 0]
+        if self.is_prompt:
+            hidden = hidden * is_answer[:, None].to(hidden.dtype)  # given places answer nothing
+        return hidden, {**after, **state_of(given.past_key_values)}

@@ -14,15 +14,16 @@ __all__ = ["additive_mask", "later_places", "positions_of", "same_segment", "shi
 
 
 def positions_of(segments: Tensor) -> Tensor:
-    """Return int64 [lines, length], the index of each place in its segment.
+    """Return int64 [lines, length], the index of each place in its segment; 0 for blanks.
 
-    >>> positions_of(torch.tensor([[4, 4, 7, 7, 7, -1]])).tolist()
-    [[0, 1, 0, 1, 2, 0]]
+    >>> positions_of(torch.tensor([[4, 4, 7, 7, 7, -1, -1]])).tolist()
+    [[0, 1, 0, 1, 2, 0, 0]]
     """
     places = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
     is_first = torch.ones_like(segments, dtype=torch.bool)
     is_first[:, 1:] = segments[:, 1:] != segments[:, :-1]
-    return places - torch.cummax(torch.where(is_first, places, 0), dim=1).values
+    firsts = torch.cummax(torch.where(is_first, places, 0), dim=1).values
+    return torch.where(segments >= 0, places - firsts, 0)
 
 
 def same_segment(segments: Tensor, *, is_causal: bool = False) -> Tensor:

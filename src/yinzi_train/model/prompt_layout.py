@@ -49,7 +49,8 @@ class PromptLayout:
         device = segments.device
         place = positions_of(segments).reshape(-1)
         is_inside = segments.reshape(-1) >= 0
-        group = torch.cumsum(place == 0, 0) - 1  # lines begin with a first place
+        # Lines begin with a first place, and each blank is a group of its own, without a place.
+        group = torch.cumsum(place == 0, 0) - 1
         n_groups = int(group[-1]) + 1 if len(group) else 0
         zeros = torch.zeros(n_groups, dtype=torch.int64, device=device)
         size = zeros.scatter_reduce(0, group, (place + 1) * is_inside, "amax")
