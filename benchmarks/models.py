@@ -36,8 +36,14 @@ def main() -> None:
     parser.add_argument("checkpoints", nargs="+", metavar="[NAME[@MILLIONS]=]CHECKPOINT")
     parser.add_argument("--dev", type=Path, action="append", required=True, metavar="TSV")
     parser.add_argument("--rows", type=int, default=500, help="of each set; 0: all")
-    parser.add_argument("--beam-width", type=int, default=8, help="of models that choose hanzi one by one")
-    parser.add_argument("--artifact", help="fuse models of one pass (encoder, bert) with its language model", default="")
+    parser.add_argument(
+        "--beam-width", type=int, default=8, help="of models that choose hanzi one by one"
+    )
+    parser.add_argument(
+        "--artifact",
+        help="fuse models of one pass (encoder, bert) with its language model",
+        default="",
+    )
     parser.add_argument("--fit", action="store_true", help="fit a power law")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()

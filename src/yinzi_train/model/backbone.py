@@ -189,7 +189,10 @@ def read_pretrained(backbone: str, family: str) -> Pretrained:
     missing = sorted(info["missing_keys"])
     if missing:
         logger.warning(
-            "backbone %s lacks %d weights, which begin anew: %s", backbone, len(missing), missing[:3]
+            "backbone %s lacks %d weights, which begin anew: %s",
+            backbone,
+            len(missing),
+            missing[:3],
         )
     inputs, head = _tables(model, family)
     bias = getattr(head, "bias", None)

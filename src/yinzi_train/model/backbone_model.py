@@ -201,7 +201,9 @@ class BackboneModel(ConversionModel):
         try:
             self.backbone.load_state_dict(pretrained.layers)
         except RuntimeError as error:
-            raise ConfigError(f"{label}: its weights do not fit its config.json: {error}") from error
+            raise ConfigError(
+                f"{label}: its weights do not fit its config.json: {error}"
+            ) from error
         n_rows = min(len(pretrained.inputs), len(pretrained.outputs))
         tokens = find_tokens(pretrained.tokenizer, hanzi, n_rows=n_rows, label=label)
         logger.info("%s knows %d of %d hanzi", label, tokens.n_known, len(hanzi))
@@ -212,7 +214,9 @@ class BackboneModel(ConversionModel):
         sums = torch.cat((torch.zeros(1), counts)).cumsum(0)
         weighted = vectors.double() * counts[:, None]
         weighted = nn.functional.pad(weighted, (0, 0, 1, 0)).cumsum(0)
-        ranges = torch.from_numpy(pairs.starts.astype(np.int64)[vocab.ranges[: self.config.n_inputs]])
+        ranges = torch.from_numpy(
+            pairs.starts.astype(np.int64)[vocab.ranges[: self.config.n_inputs]]
+        )
         low, high = ranges[:, 0], ranges[:, 1]
         has_hanzi = low < high
         total = (sums[high] - sums[low])[:, None].clamp(min=1.0)

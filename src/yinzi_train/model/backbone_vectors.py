@@ -71,9 +71,7 @@ def find_tokens(tokenizer: Any, hanzi: Sequence[str], *, n_rows: int, label: str
         ConfigError: too few of the hanzi are known, or tokens have no row.
     """
     unknown = tokenizer.unk_token_id
-    starts = {
-        one for one in tokenizer.convert_tokens_to_ids(list(_WORD_STARTS)) if one is not None
-    }
+    starts = {one for one in tokenizer.convert_tokens_to_ids(list(_WORD_STARTS)) if one is not None}
     whole = tokenizer.convert_tokens_to_ids(list(hanzi))
     split = tokenizer(list(hanzi), add_special_tokens=False)["input_ids"]
     ids: list[list[int]] = []

@@ -99,7 +99,8 @@ def convert(
     finally:
         model.train(was_training)
     raise ConfigError(
-        f"cannot search with a {type(model).__name__}: expected a model of one pass or a StepwiseModel"
+        f"cannot search with a {type(model).__name__}: expected a model of one pass or "
+        "a StepwiseModel"
     )
 
 

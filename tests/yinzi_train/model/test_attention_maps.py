@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.yinzi_train.model.model_samples import (
-    PAIRS,
     OWN,
+    PAIRS,
     VOCAB,
     given,
     packed,

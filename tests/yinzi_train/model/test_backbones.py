@@ -252,7 +252,11 @@ def altered(tmp_path: Path, kind: str, **changes: Any) -> str:
 @pytest.mark.parametrize(
     ("family", "kind", "message"),
     [
-        ("bert", "gpt2", "type 'gpt2', which does not fit family 'bert': set model.family = \"gpt\""),
+        (
+            "bert",
+            "gpt2",
+            "type 'gpt2', which does not fit family 'bert': set model.family = \"gpt\"",
+        ),
         ("gpt", "bert", 'set model.family = "bert"'),
         ("bert", "t5", 'set model.family = "t5"'),
         ("t5", "llama", 'set model.family = "gpt"'),
@@ -354,8 +358,6 @@ def test_the_hub_may_be_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_backbones_that_mix_segments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        BackboneModel, "mask", lambda self, seen, embedded: torch.zeros(seen.shape)
-    )
+    monkeypatch.setattr(BackboneModel, "mask", lambda self, seen, embedded: torch.zeros(seen.shape))
     with pytest.raises(ConfigError, match="does not keep inputs of one line apart"):
         build_model(*settings_of("bert"), VOCAB, PAIRS)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.yinzi_train.model.model_samples import (
-    PAIRS,
     EVERY,
+    PAIRS,
     STEPWISE,
     VOCAB,
     given,
@@ -21,7 +21,7 @@ from yinzi.errors import ConfigError
 from yinzi.scoring import InputVocabulary, ScorerInput
 from yinzi_train.model import ConversionModel
 from yinzi_train.model.constrained_search import LITERAL, Conversion, convert, input_batch
-from yinzi_train.model.families import FAMILIES, build_model
+from yinzi_train.model.families import build_model
 from yinzi_train.model.restricted_softmax import restricted_logprobs
 
 INPUTS = [

@@ -25,7 +25,6 @@ from yinzi.scoring import InputVocabulary
 from yinzi_train.dataset.collator import IGNORED
 from yinzi_train.model import families
 from yinzi_train.model.families import (
-    FAMILIES,
     build_model,
     load_checkpoint,
     save_checkpoint,
