@@ -232,11 +232,11 @@ def _strip(model: PreTrainedModel) -> None:
                 setattr(module, name, nn.Identity())
                 bias = getattr(module, "bias", None)  # BERT keeps the bias beside its product too
                 if child is outputs and isinstance(bias, nn.Parameter) and len(bias) == n_tokens:
-                    module.bias = None
+                    module.register_parameter("bias", None)
     # There is nothing left that could be tied.
     for module in model.modules():
         if isinstance(module, PreTrainedModel):
-            module._tied_weights_keys = None
+            setattr(module, "_tied_weights_keys", None)  # noqa: B010
             module.all_tied_weights_keys = {}
 
 

@@ -85,14 +85,17 @@ class BackboneModel(ConversionModel):
         backbone: the pretrained model without its tables of tokens; its logits are what its output
             embeddings would be multiplied with.
         embedding: what goes into it.
+        start: float [embedding_size], what stands before the first place, in families that have it.
         tokenizer_files: files of the tokenizer by name, kept for those who want to go back.
 
     Raises:
         ConfigError: the architecture is none.
     """
 
+    config_class = BackboneConfig
     config: BackboneConfig
     family = ""
+    start: nn.Parameter
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__(config)
@@ -131,11 +134,11 @@ class BackboneModel(ConversionModel):
         family = cls.family
         architecture = read_architecture(settings["backbone"], family)
         hanzi = sorted({*vocab.hanzi, *pairs.texts()})
-        config = cls.config_class(
-            **settings,
-            architecture=with_dropout(architecture, settings.get("dropout", 0.0)),
-            n_table=len(hanzi),
-        )
+        derived: dict[str, Any] = {
+            "architecture": with_dropout(architecture, settings.get("dropout", 0.0)),
+            "n_table": len(hanzi),
+        }
+        config = cls.config_class(**settings, **derived)
         model = cls(config)
         row_of = {char: row for row, char in enumerate(hanzi)}
         places = model.embedding

@@ -83,8 +83,10 @@ def tiny_model(
         model.pair_layer.weight.normal_(std=spread)
         model.pair_layer.bias.zero_()
         for label, parameter in model.named_parameters():
-            ends = ("bias.weight", "position_bias", "start", "answer", "tones.weight")
-            if any(end in label for end in ends):
+            far = ["bias.weight", "position_bias", "start", "answer"]
+            if family not in SIZES:
+                far.append("tones.weight")
+            if any(end in label for end in far):
                 parameter.normal_(std=0.5)
             elif label.endswith(("aligned.weight", "typed.weight")):
                 parameter.normal_(std=0.2)

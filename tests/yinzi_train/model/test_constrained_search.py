@@ -151,7 +151,7 @@ def test_steps_give_what_teacher_forcing_gives(family: str) -> None:
 
 @pytest.mark.parametrize("family", EVERY)
 def test_left_context_counts(family: str) -> None:
-    model = tiny_model(family, seed=7)
+    model = tiny_model(family, seed=7, spread=0.2)
     without, with_context = converted(model, [given("ma ma"), given("ma ma", "你好")])
     logprobs = [conversions[0].logprob for conversions in (without, with_context)]
     assert abs(logprobs[0] - logprobs[1]) > 1e-3
