@@ -36,8 +36,14 @@ def main() -> None:
     parser.add_argument("checkpoints", nargs="+", metavar="[NAME[@MILLIONS]=]CHECKPOINT")
     parser.add_argument("--dev", type=Path, action="append", required=True, metavar="TSV")
     parser.add_argument("--rows", type=int, default=500, help="of each set; 0: all")
-    parser.add_argument("--beam-width", type=int, default=8, help="of encoder–decoders")
-    parser.add_argument("--artifact", help="fuse encoders with its language model", default="")
+    parser.add_argument(
+        "--beam-width", type=int, default=8, help="of models that choose hanzi one by one"
+    )
+    parser.add_argument(
+        "--artifact",
+        help="fuse models of one pass (encoder, bert) with its language model",
+        default="",
+    )
     parser.add_argument("--fit", action="store_true", help="fit a power law")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()
@@ -53,7 +59,6 @@ def main() -> None:
 
 def measure(argument: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one checkpoint."""
-    from yinzi_train.model import ConversionEncoder
     from yinzi_train.model.families import load_checkpoint
     from yinzi_train.training.config import EvaluationOptions
     from yinzi_train.training.evaluation import development_evaluation
@@ -70,7 +75,7 @@ def measure(argument: str, arguments: argparse.Namespace) -> dict[str, Any]:
     alone = evaluate(loaded.model)
     seconds = time.process_time() - begin
     fused = None
-    if arguments.artifact and isinstance(loaded.model, ConversionEncoder):
+    if arguments.artifact and loaded.model.is_one_pass:
         fused = measure_fused(loaded, arguments)
     return {
         "name": name or f"{path.parent.name}/{path.name}",

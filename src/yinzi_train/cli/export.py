@@ -100,8 +100,9 @@ def export(
     model = loaded.model
     if not isinstance(model, ConversionEncoder):
         raise ExportError(
-            f"checkpoint {str(checkpoint)!r} is of a {model.config.model_type!r}: only an encoder "
-            "can be exported"
+            f"checkpoint {str(checkpoint)!r} is of a {model.config.model_type!r}: only models "
+            "of family encoder can be exported; others can be evaluated, fused by "
+            "`benchmarks.models --artifact` if they have one pass, or teach an encoder"
         )
     lines = read_check_rows(
         open_dataset(check),

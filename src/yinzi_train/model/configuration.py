@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from transformers import PretrainedConfig
 
 from yinzi.errors import ConfigError
 
 __all__ = [
+    "BackboneConfig",
+    "BertConfig",
     "ConversionConfig",
     "EncoderConfig",
+    "GptConfig",
     "RecurrentConfig",
+    "T5Config",
     "TransformerConfig",
 ]
 
@@ -155,3 +161,72 @@ class RecurrentConfig(ConversionConfig):
                 raise ConfigError(f"model.{name} is {getattr(self, name)}: expected at least 1")
         if self.hidden_size % 2:
             raise ConfigError(f"model.hidden_size is {self.hidden_size}: expected an even number")
+
+
+class BackboneConfig(ConversionConfig):
+    """What the families on a pretrained model share; see `BackboneModel`.
+
+    Attributes:
+        backbone: folder of a model in the layout of transformers, or its name on the hub.
+        from_scratch: take its architecture alone, with new weights.
+        architecture: its own config, kept so that a checkpoint needs no backbone to be opened.
+        hidden_size: width of what its output layer reads.
+        embedding_size: width of its input embeddings.
+        n_table: hanzi of both vocabularies together.
+        max_positions: places that it can tell apart; 0 for any number.
+    """
+
+    model_type = "yinzi_backbone"
+
+    backbone: str = ""
+    from_scratch: bool = False
+    architecture: dict[str, Any] | None = None
+    embedding_size: int = 0
+    n_table: int = 0
+    max_positions: int = 0
+
+    def check(self) -> None:
+        """Check ranges and clashes; see `ConversionConfig.check`."""
+        super().check()
+        if not self.backbone:
+            raise ConfigError(
+                "model.backbone is empty: give the folder of a pretrained model (as "
+                '"build/bert/final") or its name on the hub'
+            )
+
+
+class BertConfig(BackboneConfig):
+    """Sizes of the family on a masked language model; see `BertModel`."""
+
+    model_type = "yinzi_bert"
+
+
+class GptConfig(BackboneConfig):
+    """Sizes of the family on a causal language model; see `GptModel`.
+
+    Attributes:
+        conditioning: "aligned": each place is given its syllable beside the hanzi before it;
+            "prompt": all syllables stand before the first hanzi.
+        lookahead: places after its own whose syllables a place is given, for "aligned" only.
+    """
+
+    model_type = "yinzi_gpt"
+
+    conditioning: str = "aligned"
+    lookahead: int = 4
+
+    def check(self) -> None:
+        """Check ranges and clashes; see `ConversionConfig.check`."""
+        super().check()
+        if self.conditioning not in {"aligned", "prompt"}:
+            raise ConfigError(
+                f"model.conditioning is {self.conditioning!r}: expected 'aligned' or 'prompt'"
+            )
+        if self.lookahead < 0:
+            raise ConfigError(f"model.lookahead is {self.lookahead}: expected 0 or more")
+
+
+class T5Config(BackboneConfig):
+    """Sizes of the family on a text-to-text model; see `T5Model`."""
+
+    model_type = "yinzi_t5"

@@ -1,9 +1,9 @@
 """Convert inputs with a model alone: a beam search over the hanzi that each place can be.
 
 Outputs are constrained to the slice of pairs of each place, so that every conversion can be read as
-what was typed. One search serves all families: an encoder–decoder is asked place by place, for many
-inputs and all their hypotheses at once; the places of an encoder are independent, so its best
-conversions are found exactly, by merging the best of each place into the best so far.
+what was typed. One search serves all families: a stepwise model is asked place by place, for many
+inputs and all their hypotheses at once; the places of a model of one pass are independent, so its
+best conversions are found exactly, by merging the best of each place into the best so far.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from yinzi.scoring import InputVocabulary, PairTable, ScorerInput, ngram_ids
 from yinzi_train.dataset.collator import IGNORED
 from yinzi_train.model.configuration import ConversionConfig
 from yinzi_train.model.conversion_model import ConversionModel
-from yinzi_train.model.encoder import ConversionEncoder
 from yinzi_train.model.restricted_softmax import restricted_top_k
-from yinzi_train.model.sequence_to_sequence import Seq2SeqModel
+from yinzi_train.model.stepwise import StepwiseModel
 from yinzi_train.model.torch_scorer import TorchScorer
 
 __all__ = ["LITERAL", "Conversion", "convert", "input_batch"]
@@ -74,8 +73,8 @@ def convert(
         pairs: what places are chosen from; those that the model was trained with.
         vocab: what inputs are numbered by, as well.
         n_best: conversions at most, at least 1; fewer if there are no more.
-        beam_width: hypotheses kept at each place, at least `n_best`. An encoder needs none: its
-            conversions are the best there are.
+        beam_width: hypotheses kept at each place, at least `n_best`. A model of one pass needs
+            none: its conversions are the best there are.
 
     Raises:
         ConfigError: a number is out of range, an input does not fit the vocabulary, or the model
@@ -93,14 +92,15 @@ def convert(
     model.eval()
     try:
         with torch.autocast("cpu", enabled=False):
-            if isinstance(model, ConversionEncoder):
+            if model.is_one_pass:
                 return _merged(model, inputs, vocab, pairs, n_best)
-            if isinstance(model, Seq2SeqModel):
+            if isinstance(model, StepwiseModel):
                 return _searched(model, inputs, vocab, pairs, n_best=n_best, beam_width=beam_width)
     finally:
         model.train(was_training)
     raise ConfigError(
-        f"cannot search with a {type(model).__name__}: expected an encoder or an encoder–decoder"
+        f"cannot search with a {type(model).__name__}: expected a model of one pass or "
+        "a StepwiseModel"
     )
 
 
@@ -171,7 +171,7 @@ def _check_inputs(inputs: Sequence[ScorerInput], vocab: InputVocabulary) -> None
 
 
 def _merged(
-    model: ConversionEncoder,
+    model: ConversionModel,
     inputs: Sequence[ScorerInput],
     vocab: InputVocabulary,
     pairs: PairTable,
@@ -219,7 +219,7 @@ def _extended(
 
 
 def _searched(
-    model: Seq2SeqModel,
+    model: StepwiseModel,
     inputs: Sequence[ScorerInput],
     vocab: InputVocabulary,
     pairs: PairTable,
@@ -243,7 +243,7 @@ def _searched(
 
 
 def _search(
-    model: Seq2SeqModel, batch: dict[str, Tensor], beam_width: int
+    model: StepwiseModel, batch: dict[str, Tensor], beam_width: int
 ) -> Iterator[list[tuple[list[int], float]]]:
     """Yield for each line its hypotheses: pairs of all its places, and logprob; best first."""
     n_lines, length = batch["segments"].shape

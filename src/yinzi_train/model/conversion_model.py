@@ -8,7 +8,7 @@ the hidden vectors come about.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +85,10 @@ class ConversionModel(PreTrainedModel):
     config_class = ConversionConfig
     base_model_prefix = "model"
     main_input_name = "input_ids"
+
+    is_one_pass: ClassVar[bool] = False
+    """Places are independent once encoded, and `encode` reads no `targets`: such a model can be a
+    scorer of the production decoder. All others are `StepwiseModel`s."""
 
     config: ConversionConfig
     pair_layer: PairLayer

@@ -90,6 +90,7 @@ class ConversionEncoder(ConversionModel):
     """
 
     config_class = EncoderConfig
+    is_one_pass = True
     config: EncoderConfig
 
     def __init__(self, config: EncoderConfig) -> None:

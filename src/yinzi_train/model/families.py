@@ -23,15 +23,23 @@ from yinzi.errors import ConfigError
 from yinzi.scoring import InputVocabulary, PairTable
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.export.whole_folder import whole_folder
+from yinzi_train.model.backbone_model import BackboneModel
+from yinzi_train.model.bert import BertModel
 from yinzi_train.model.configuration import (
+    BackboneConfig,
+    BertConfig,
     ConversionConfig,
     EncoderConfig,
+    GptConfig,
     RecurrentConfig,
+    T5Config,
     TransformerConfig,
 )
 from yinzi_train.model.conversion_model import ConversionModel
 from yinzi_train.model.encoder import ConversionEncoder
+from yinzi_train.model.gpt import GptModel
 from yinzi_train.model.recurrent import RecurrentSeq2Seq
+from yinzi_train.model.t5 import T5Model
 from yinzi_train.model.transformer import TransformerSeq2Seq
 from yinzi_train.pipeline.options import unknown_key_error
 
@@ -40,6 +48,7 @@ __all__ = [
     "Checkpoint",
     "Family",
     "build_model",
+    "check_model_settings",
     "load_checkpoint",
     "model_settings",
     "save_checkpoint",
@@ -50,6 +59,15 @@ CONFIG_NAME: Final = "config.json"
 WEIGHTS_NAME: Final = "model.safetensors"
 INPUT_VOCABULARY_NAME: Final = "input_vocabulary.json"
 PAIR_VOCABULARY_NAME: Final = "pair_vocabulary.json"
+TOKENIZER_NAME: Final = "tokenizer"
+"""Folder with the tokenizer of a pretrained model; nothing here reads it."""
+
+_FROM_VOCABULARIES: Final = ("n_inputs", "n_hanzi", "n_pairs", "vocabulary")
+_FROM_BACKBONE: Final = (
+    *("architecture", "hidden_size", "embedding_size", "n_table", "max_positions"),
+    *("hanzi_size", "ngram_orders", "ngram_rows", "ngram_size"),
+)
+"""What the backbone decides, or what the families on one do not have."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,9 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "lstm": Family(RecurrentConfig, RecurrentSeq2Seq, {"cell": "lstm"}),
     "gru": Family(RecurrentConfig, RecurrentSeq2Seq, {"cell": "gru"}),
     "transformer": Family(TransformerConfig, TransformerSeq2Seq, {}),
+    "bert": Family(BertConfig, BertModel, {}),
+    "gpt": Family(GptConfig, GptModel, {}),
+    "t5": Family(T5Config, T5Model, {}),
 }
 
 
@@ -105,9 +126,10 @@ def vocabulary_digest(vocab: InputVocabulary, pairs: PairTable) -> str:
 def build_model(
     family: str, config_table: Mapping[str, Any], vocab: InputVocabulary, pairs: PairVocabulary
 ) -> ConversionModel:
-    """Return a new model; its output layer starts from how frequent the pairs are.
+    """Return a new model.
 
-    Weights are drawn from torch's generator: seed it first.
+    Its output layer starts from how frequent the pairs are; that of a pretrained model from what
+    it knows of hanzi. Weights are drawn from torch's generator: seed it first.
 
     Args:
         family: a name of `FAMILIES`.
@@ -116,29 +138,57 @@ def build_model(
         pairs: what places are chosen from.
 
     Raises:
-        ConfigError: the family or a key is unknown, or a value does not fit; names it.
+        ConfigError: the family or a key is unknown, a value does not fit, or there is no such
+            backbone; names it.
     """
-    if family not in FAMILIES:
-        raise ConfigError(f"model family {family!r}: expected one of {list(FAMILIES)}")
-    found = FAMILIES[family]
-    from_vocabularies = {
+    settings = {
+        **_settings(family, config_table),
         "n_inputs": vocab.first_hanzi_id,
         "n_hanzi": len(vocab.hanzi),
         "n_pairs": len(pairs),
         "vocabulary": vocabulary_digest(vocab, pairs),
     }
-    defaults = model_settings(found.config_class)
-    known = [name for name in defaults if name not in {*from_vocabularies, *found.fixed}]
-    for name, value in config_table.items():
-        if name not in known:
-            raise unknown_key_error(f"model.{name}", [f"model.{other}" for other in known], family)
-        _check_type(name, value, defaults[name])
-    settings: dict[str, Any] = {**config_table, **from_vocabularies, **found.fixed}
+    found = FAMILIES[family]
+    if issubclass(found.model_class, BackboneModel):
+        return found.model_class.build(settings, vocab, pairs)
     config = found.config_class(**settings)
     config.check()
     model = found.model_class(config)
     model.pair_layer.set_prior(torch.from_numpy(pairs.counts))
     return model
+
+
+def check_model_settings(family: str, config_table: Mapping[str, Any]) -> None:
+    """Check family and settings before anything that takes time; weights are not read.
+
+    Raises:
+        ConfigError: the family or a key is unknown, a value does not fit, or there is no such
+            backbone; names it.
+    """
+    settings = _settings(family, config_table)
+    settings.update(n_inputs=1, n_hanzi=0, n_pairs=1)
+    found = FAMILIES[family]
+    if issubclass(found.model_class, BackboneModel):
+        found.model_class.check_settings(settings)
+        return
+    config = found.config_class(**settings)
+    config.check()
+
+
+def _settings(family: str, config_table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with those that make the family; check names and types."""
+    if family not in FAMILIES:
+        raise ConfigError(f"model family {family!r}: expected one of {list(FAMILIES)}")
+    found = FAMILIES[family]
+    defaults = model_settings(found.config_class)
+    is_on_backbone = issubclass(found.config_class, BackboneConfig)
+    decided = {*_FROM_VOCABULARIES, *found.fixed, *(_FROM_BACKBONE if is_on_backbone else ())}
+    known = [name for name in defaults if name not in decided]
+    for name, value in config_table.items():
+        if name not in known:
+            raise unknown_key_error(f"model.{name}", [f"model.{other}" for other in known], family)
+        _check_type(name, value, defaults[name])
+    return {**config_table, **found.fixed}
 
 
 def model_settings(config_class: type[ConversionConfig]) -> dict[str, Any]:
@@ -156,7 +206,8 @@ def _check_type(name: str, value: Any, default: Any) -> None:
         is_right, expected = type(value) in (int, float), "a number"
     else:
         is_right = type(value) is type(default)
-        expected = "a whole number" if isinstance(default, int) else "text in quotes"
+        kinds = {bool: "true or false", int: "a whole number"}
+        expected = kinds.get(type(default), "text in quotes")
     if not is_right:
         raise ConfigError(f"model.{name} is {value!r}: expected {expected}")
 
@@ -185,9 +236,14 @@ def save_checkpoint(
         pairs.save(temporary / PAIR_VOCABULARY_NAME)
         model.config.architectures = [type(model).__name__]
         model.config.save_pretrained(temporary)
-        for path in temporary.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+        if isinstance(model, BackboneModel) and model.tokenizer_files:
+            (temporary / TOKENIZER_NAME).mkdir()
+            for name, content in model.tokenizer_files.items():
+                (temporary / TOKENIZER_NAME / name).write_bytes(content)
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
 
 
 def load_checkpoint(folder: Path, *, vocabularies: Path | None = None) -> Checkpoint:
@@ -216,7 +272,7 @@ def load_checkpoint(folder: Path, *, vocabularies: Path | None = None) -> Checkp
     try:
         config = found.config_class.from_dict(table)
         model = found.model_class(config)
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (ConfigError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ConfigError(f"{str(config_path)!r} describes no model: {error}") from error
     beside = vocabularies or folder
     vocab = InputVocabulary.load(beside / INPUT_VOCABULARY_NAME)
@@ -234,6 +290,9 @@ def load_checkpoint(folder: Path, *, vocabularies: Path | None = None) -> Checkp
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise ConfigError(f"{str(weights_path)!r} does not fit {CONFIG_NAME}: {error}") from error
+    if isinstance(model, BackboneModel) and (folder / TOKENIZER_NAME).is_dir():
+        files = (folder / TOKENIZER_NAME).iterdir()
+        model.tokenizer_files = {path.name: path.read_bytes() for path in sorted(files)}
     model.eval()
     return Checkpoint(model, vocab, pairs)
 

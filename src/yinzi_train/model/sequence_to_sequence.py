@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from yinzi_train.model.configuration import ConversionConfig, RecurrentConfig, TransformerConfig
-from yinzi_train.model.conversion_model import ConversionModel, InputEmbedding
+from yinzi_train.model.conversion_model import InputEmbedding
 from yinzi_train.model.encoder import NgramEmbedding
+from yinzi_train.model.stepwise import StepwiseModel
 
 __all__ = ["PairEmbedding", "Seq2SeqModel", "SourceEmbedding", "previous_symbol"]
 
@@ -59,13 +60,10 @@ class PairEmbedding(nn.Module):
         return torch.where((pair_ids >= 0)[..., None], widened, embedded)
 
 
-class Seq2SeqModel(ConversionModel):
-    """Base of the encoder–decoder families.
+class Seq2SeqModel(StepwiseModel):
+    """Base of the encoder–decoder families of our own.
 
-    In training all places are decoded at once from the true hanzi (teacher forcing): `encode`
-    needs the `targets` of the batch. In use a decoder goes place by place: `begin`, then `step`.
-    Tensors of the source and of the state have one row for each sequence that is decoded, so a
-    search reorders a state by picking rows.
+    Tensors of the source and of the state have one row for each sequence that is decoded.
     """
 
     embedding: SourceEmbedding
@@ -77,35 +75,6 @@ class Seq2SeqModel(ConversionModel):
             nn.init.normal_(module.weight, std=0.02)
         else:
             super()._init_weights(module)
-
-    def begin(self, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Encode inputs, one a line from its first place on.
-
-        Returns:
-            The source, which all steps read, and the state before the first place.
-        """
-        raise NotImplementedError
-
-    def step(
-        self,
-        source: dict[str, Tensor],
-        state: dict[str, Tensor],
-        *,
-        place: int,
-        previous: Tensor,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Decode one place.
-
-        Args:
-            source: of `begin`.
-            state: after the place before.
-            place: index, from 0 and rising by 1.
-            previous: int64 [rows], pairs chosen at the place before; below 0 where none was.
-
-        Returns:
-            float [rows, size], what the output layer reads; and the state after this place.
-        """
-        raise NotImplementedError
 
     def attention_weights(self, batch: dict[str, Tensor]) -> Tensor:
         """Return what the decoder looks at: float [heads, length, length], rows sum to 1.

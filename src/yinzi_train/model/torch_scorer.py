@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from yinzi.errors import ConfigError
 from yinzi.scoring import InputVocabulary, PairTable, ScoredInputs, ScorerInput
 from yinzi.scoring.input_lines import InputLines, LineOptions, score_inputs
 from yinzi.scoring.pair_layer import PairLayer
-from yinzi_train.model.encoder import ConversionEncoder
+from yinzi_train.model.conversion_model import ConversionModel
 
 __all__ = ["TorchScorer"]
 
 
 class TorchScorer:
-    """A `yinzi.scoring.Scorer` around a `ConversionEncoder`, for evaluation while it is trained.
+    """A `yinzi.scoring.Scorer` around a model of one pass, for evaluation while it is trained.
 
     It reads the weights of the model at each call, so it follows the training. Evaluation is in
     float32, on the threads that torch has.
@@ -28,9 +29,17 @@ class TorchScorer:
         vocab: what its inputs are numbered by.
         pairs: what it chooses from.
         model: the model.
+
+    Raises:
+        ConfigError: the model chooses hanzi one after another.
     """
 
-    def __init__(self, model: ConversionEncoder, vocab: InputVocabulary, pairs: PairTable) -> None:
+    def __init__(self, model: ConversionModel, vocab: InputVocabulary, pairs: PairTable) -> None:
+        if not model.is_one_pass:
+            raise ConfigError(
+                f"a {type(model).__name__} chooses hanzi one after another: only models of one "
+                "pass (families encoder and bert) can score a lattice"
+            )
         self.vocab = vocab
         self.pairs = pairs
         self.model = model

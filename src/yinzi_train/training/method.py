@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +22,12 @@ from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import Dataset
 from yinzi_train.dataset.units import ReportProgress
 from yinzi_train.model import ConversionModel
-from yinzi_train.model.families import build_model, load_checkpoint, save_checkpoint
+from yinzi_train.model.families import (
+    build_model,
+    check_model_settings,
+    load_checkpoint,
+    save_checkpoint,
+)
 from yinzi_train.training.config import TrainingConfig, TrainingOptions
 from yinzi_train.training.data import TrainingData, prepare_data
 from yinzi_train.training.stream import BatchStream
@@ -50,8 +54,7 @@ class TrainingMethod:
                 "the config has a section [finetuning], which training from scratch cannot follow: "
                 "use `yinzi-train finetune`, or remove the section"
             )
-        pairs = PairVocabulary(np.zeros(1, np.int16), np.zeros(1, np.uint32), np.zeros(1, np.int64))
-        build_model(config.family, config.sizes, InputVocabulary(), pairs)
+        check_model_settings(config.family, config.sizes)
 
     def prepare(
         self,

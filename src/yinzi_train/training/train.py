@@ -43,7 +43,7 @@ __all__ = ["FINAL_NAME", "TrainingResult", "train"]
 
 logger = logging.getLogger(__name__)
 
-_MAY_DIFFER: Final = frozenset(("dropout", "label_smoothing"))
+_MAY_DIFFER: Final = frozenset(("dropout", "label_smoothing", "backbone", "from_scratch"))
 """Keys of a model's config that do not make its weights mean something else."""
 
 

@@ -130,7 +130,7 @@ def test_only_encoders_can_be_exported(
     model = build_model("transformer", {"hidden_size": 40}, VOCAB, pairs)
     save_checkpoint(model, VOCAB, pairs, tmp_path / "other")
     assert run("export", tmp_path / "other", *arguments) == 1
-    assert "only an encoder can be exported" in capfd.readouterr().err
+    assert "only models of family encoder can be exported" in capfd.readouterr().err
 
 
 def test_a_dataset_without_validation_rows_is_named(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tests.yinzi_train.model.backbone_samples import BACKBONE_OF, backbone
 from yinzi.pinyin import prefix_range, syllable_id
 from yinzi.scoring import InputVocabulary, ScorerInput
 from yinzi_train.dataset.collator import IGNORED
@@ -55,21 +56,40 @@ SIZES: dict[str, dict[str, Any]] = {
     "lstm": {"hidden_size": 32, "attention_size": 12, "pair_size": 12, "n_decoder_layers": 2},
     "gru": {"hidden_size": 32, "attention_size": 12, "pair_size": 12, "attention": "dot"},
 }
-SEQ2SEQ = ["transformer", "lstm", "gru"]
+OWN = list(SIZES)
+ON_BACKBONES = list(BACKBONE_OF)
+EVERY = [*OWN, *ON_BACKBONES]
+STEPWISE = ["transformer", "lstm", "gru", "gpt", "gpt-prompt", "t5"]
+
+
+def settings_of(name: str, *, kind: str = "") -> tuple[str, dict[str, Any]]:
+    """Return family and settings of a tiny model; kind: architecture of its backbone."""
+    family, _, conditioning = name.partition("-")
+    if family in SIZES:
+        return family, SIZES[family]
+    folder = backbone(kind or BACKBONE_OF[name], "".join(sorted(set(PAIRS.texts()))))
+    settings = {"backbone": str(folder)}
+    return family, {**settings, "conditioning": conditioning} if conditioning else settings
 
 
 def tiny_model(
-    family: str, *, seed: int = 0, spread: float = 1.0, **changes: Any
+    name: str, *, seed: int = 0, spread: float = 1.0, kind: str = "", **changes: Any
 ) -> ConversionModel:
     """Make a model whose parameters are far from zero, so that everything has an influence."""
     torch.manual_seed(seed)
-    model = build_model(family, {**SIZES[family], **changes}, VOCAB, PAIRS)
+    family, settings = settings_of(name, kind=kind)
+    model = build_model(family, {**settings, **changes}, VOCAB, PAIRS)
     with torch.no_grad():
         model.pair_layer.weight.normal_(std=spread)
         model.pair_layer.bias.zero_()
-        for name, parameter in model.named_parameters():
-            if "bias.weight" in name or "position_bias" in name or "start" in name:
+        for label, parameter in model.named_parameters():
+            far = ["bias.weight", "position_bias", "start", "answer"]
+            if family not in SIZES:
+                far.append("tones.weight")
+            if any(end in label for end in far):
                 parameter.normal_(std=0.5)
+            elif label.endswith(("aligned.weight", "typed.weight")):
+                parameter.normal_(std=0.2)
     return model.eval()
 
 

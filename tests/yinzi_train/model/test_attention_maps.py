@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.yinzi_train.model.model_samples import (
+    OWN,
     PAIRS,
-    SEQ2SEQ,
     VOCAB,
     given,
     packed,
@@ -21,13 +21,12 @@ from yinzi.errors import ConfigError
 from yinzi_train.model import attention_plots
 from yinzi_train.model.attention_plots import attention_maps, plot_attention, save_attention
 from yinzi_train.model.constrained_search import convert
-from yinzi_train.model.families import FAMILIES
 
 TYPED = given("zh hao A ma", "你好")
 N_HEADS = {"encoder": 2, "transformer": 2, "lstm": 1, "gru": 1}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", OWN)
 def test_maps_are_distributions_over_the_source(family: str) -> None:
     model = tiny_model(family)
     maps = attention_maps(model, TYPED, vocab=VOCAB, pairs=PAIRS)
@@ -126,6 +125,10 @@ def test_there_must_be_something_to_look_at() -> None:
         attention_maps(tiny_model("gru"), given(""), vocab=VOCAB, pairs=PAIRS)
 
 
-def test_every_family_has_maps() -> None:
-    assert set(N_HEADS) == set(FAMILIES)
-    assert set(SEQ2SEQ) < set(FAMILIES)
+def test_every_family_of_our_own_has_maps() -> None:
+    assert set(N_HEADS) == set(OWN)
+
+
+def test_backbones_have_none() -> None:
+    with pytest.raises(ConfigError, match="BertModel has no attention to show"):
+        attention_maps(tiny_model("bert"), TYPED, vocab=VOCAB, pairs=PAIRS)
