@@ -140,27 +140,28 @@ def make_language_model(options: ModelOptions, vocab: TextVocabulary) -> PreTrai
     sizes: dict[str, Any] = {_SIZES[options.family][ours]: size for ours, size in named.items()}
     sizes |= {"vocab_size": len(vocab), "pad_token_id": vocab.pad_id}
     if options.family == "bert":
-        dropouts = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-        bert = BertConfig(**sizes, **dict.fromkeys(dropouts, options.dropout))
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            sizes[name] = options.dropout
+        bert = BertConfig(**sizes)
         return cast("PreTrainedModel", AutoModelForMaskedLM.from_config(bert))
     end = int(vocab.suffix[-1])
     if options.family == "gpt":
-        dropouts = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
+        for name in ("resid_pdrop", "embd_pdrop", "attn_pdrop"):
+            sizes[name] = options.dropout
         gpt = GPT2Config(
             **sizes,
-            **dict.fromkeys(dropouts, options.dropout),
             activation_function="gelu_pytorch_tanh",  # as "gelu_new", in one operation
             bos_token_id=int([*vocab.prefix, end][0]),
             eos_token_id=end,
         )
         return cast("PreTrainedModel", AutoModelForCausalLM.from_config(gpt))
+    sizes["decoder_start_token_id"] = vocab.pad_id
     t5 = T5Config(
         **sizes,
         d_kv=options.hidden_size // options.n_heads,
         dropout_rate=options.dropout,
         feed_forward_proj="gated-gelu",
         eos_token_id=end,
-        decoder_start_token_id=vocab.pad_id,
     )
     return cast("PreTrainedModel", AutoModelForSeq2SeqLM.from_config(t5))
 

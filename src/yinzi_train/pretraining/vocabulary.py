@@ -70,8 +70,8 @@ class CharacterCounts:
             ConfigError: no hanzi is frequent enough.
         """
         codes = np.flatnonzero(self._counts >= options.min_count)
-        codes = codes[np.argsort(-self._counts[codes], kind="stable")].astype(np.uint32)
-        is_hanzi = hanzi_mask(codes)
+        codes = codes[np.argsort(-self._counts[codes], kind="stable")]
+        is_hanzi = hanzi_mask(codes.astype(np.uint32))
         hanzi, others = codes[is_hanzi][: options.n_hanzi], codes[~is_hanzi][: options.n_others]
         if not len(hanzi):
             raise ConfigError(

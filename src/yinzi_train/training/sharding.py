@@ -25,7 +25,6 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from transformers import Trainer
 
 from yinzi.errors import ConfigError
-from yinzi_train.model import ConversionModel
 from yinzi_train.model.sequence_to_sequence import Seq2SeqModel
 from yinzi_train.training.weight_average import WeightAverage
 
@@ -83,9 +82,9 @@ def layer_classes(model: nn.Module) -> list[str]:
     return list(found)
 
 
-def make_ready(model: ConversionModel) -> None:
+def make_ready(model: nn.Module) -> None:
     """Tell accelerate what units a model has: its layers, and all the rest as one."""
-    model._no_split_modules = layer_classes(model)
+    model.__dict__["_no_split_modules"] = layer_classes(model)
     # Its embeddings would be a unit of their own, if it had just one kind of them.
     model.__dict__["get_input_embeddings"] = model.__dict__["get_output_embeddings"] = _nothing
 
@@ -127,7 +126,7 @@ class WholeModel:
     """
 
     def __init__(
-        self, model: ConversionModel, *, is_sharded: bool, is_first: bool, device: str = "cpu"
+        self, model: nn.Module, *, is_sharded: bool, is_first: bool, device: str = "cpu"
     ) -> None:
         self.is_sharded = is_sharded
         has_copy = is_first and (is_sharded or device != "cpu")
@@ -135,7 +134,7 @@ class WholeModel:
         self._states: dict[bool, dict[str, Any]] = {}
 
     @contextmanager
-    def gathered(self, model: ConversionModel, average: WeightAverage | None) -> Iterator[None]:
+    def gathered(self, model: nn.Module, average: WeightAverage | None) -> Iterator[None]:
         """Bring all weights to the first process for as long as the block runs.
 
         All processes enter the block together; what is inside is for the first one alone.
@@ -154,9 +153,7 @@ class WholeModel:
             self._states.clear()
 
     @contextmanager
-    def opened(
-        self, model: ConversionModel, average: WeightAverage | None
-    ) -> Iterator[ConversionModel]:
+    def opened(self, model: nn.Module, average: WeightAverage | None) -> Iterator[nn.Module]:
         """Give the model, with averaged weights if there is an average; within `gathered`."""
         if self._copy is not None:
             self._copy.load_state_dict(self._states[average is not None])

@@ -5,7 +5,6 @@ A command is imported when a study asks for it, so the registry costs nothing an
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +60,8 @@ class Command:
 
 
 def _train(model: str | None) -> Command:
-    import numpy as np
-
-    from yinzi.scoring import InputVocabulary
-    from yinzi_train.dataset.pair_vocabulary import PairVocabulary
     from yinzi_train.dataset.reader import open_dataset
-    from yinzi_train.model.families import build_model
+    from yinzi_train.model.families import check_model_settings
     from yinzi_train.training.run_folder import check_dataset, dataset_digest
     from yinzi_train.training.train import train
 
@@ -74,8 +69,7 @@ def _train(model: str | None) -> Command:
         raise ConfigError("--model is for studies of the command 'finetune': leave it out")
 
     def check(config: TrainingConfig, data: Path) -> Mapping[str, str]:
-        pairs = PairVocabulary(np.zeros(1, np.int16), np.zeros(1, np.uint32), np.zeros(1, np.int64))
-        build_model(config.family, config.sizes, InputVocabulary(), pairs)
+        check_model_settings(config.family, config.sizes)
         dataset = open_dataset(data)
         check_dataset(dataset, config)
         return {"dataset": dataset_digest(dataset)}
@@ -84,14 +78,9 @@ def _train(model: str | None) -> Command:
 
 
 def _finetune(model: str | None) -> Command:
-    try:
-        # By name, as the registry knows commands only.
-        module: Any = importlib.import_module("yinzi_train.finetuning")
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            "command is 'finetune', which this version does not have: expected command = 'train'"
-        ) from error
     from yinzi_train.dataset.reader import open_dataset
+    from yinzi_train.finetuning import finetune
+    from yinzi_train.finetuning.start import open_start
     from yinzi_train.training.run_folder import check_dataset, dataset_digest
 
     if model is None:
@@ -99,17 +88,19 @@ def _finetune(model: str | None) -> Command:
             "a study of the command 'finetune' needs --model, the checkpoint that trials begin with"
         )
 
+    begun_with = model
+
     def check(config: TrainingConfig, data: Path) -> Mapping[str, str]:
         dataset = open_dataset(data)
         check_dataset(dataset, config)
-        start = module.open_start(model, config)
+        start = open_start(begun_with, config)
         return {"dataset": dataset_digest(dataset), "model": str(start.digest)}
 
     def claim(config: TrainingConfig, data: Path, out: Path) -> None:
-        _claim(module.open_start(model, config).config, data, out)
+        _claim(open_start(begun_with, config).config, data, out)
 
     def run(config: TrainingConfig, **others: Any) -> Ended:
-        ended: Ended = module.finetune(config, model=model, **others)
+        ended: Ended = finetune(config, model=begun_with, **others)
         return ended
 
     return Command(check, claim, run, "final")
