@@ -19,6 +19,7 @@ from yinzi_train.cli import (
     corpus,
     dataset,
     export,
+    finetune,
     label,
     measure,
     model_card,
@@ -49,6 +50,7 @@ add_command(app, balance.balance, examples=balance.EXAMPLES)
 add_command(app, query.query, examples=query.EXAMPLES)
 add_command(app, report.report, examples=report.EXAMPLES)
 add_command(app, train.train, examples=train.EXAMPLES)
+add_command(app, finetune.finetune, examples=finetune.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
 add_command(app, tune.tune, examples=tune.EXAMPLES)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yinzi_train.training.config import TrainingConfig
     from yinzi_train.training.train import TrainingResult
 
-__all__ = ["EXAMPLES", "train"]
+__all__ = ["EXAMPLES", "summary", "train"]
 
 EXAMPLES: Final = """Examples:
 
@@ -131,11 +131,12 @@ def _train_here(
             on_preparation=display.prepared,
         )
     if is_first:
-        print(_summary(result, settings.training.metric), file=sys.stderr)
+        print(summary(result, settings.training.metric), file=sys.stderr)
         print(result.path)
 
 
-def _summary(result: TrainingResult, metric: str) -> str:
+def summary(result: TrainingResult, metric: str) -> str:
+    """Return a line on how a run has ended."""
     best = "" if result.best is None else f"; {metric} {result.best:.4f} at step {result.best_step}"
     return (
         f"{result.step:,} steps, {result.n_targets:,} targets in {result.minutes:.1f} minutes, "

@@ -95,7 +95,10 @@ class ConversionModel(PreTrainedModel):
 
     def forward(self, **batch: Any) -> ConversionOutput:
         """Return hidden vectors and, if the batch has `targets`, the loss."""
-        hidden = self.encode(batch)
+        return self.output(self.encode(batch), batch)
+
+    def output(self, hidden: Tensor, batch: dict[str, Any]) -> ConversionOutput:
+        """Return what `forward` does, from float [batch, length, size] of `encode`."""
         targets = batch.get("targets")
         if targets is None:
             return ConversionOutput(hidden=hidden)

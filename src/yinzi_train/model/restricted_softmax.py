@@ -16,7 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["restricted_cross_entropy", "restricted_logprobs", "restricted_top_k"]
+__all__ = [
+    "restricted_cross_entropy",
+    "restricted_divergence",
+    "restricted_logprobs",
+    "restricted_top_k",
+]
 
 _CHUNK_PAIRS = 256
 """Pairs that neighbouring slices are joined up to; 128 to 512 are equally fast."""
@@ -206,3 +211,66 @@ def restricted_top_k(
         ids[chunk.places, : found.shape[1]] = found
         values[chunk.places, : found.shape[1]] = top.values
     return ids, values
+
+
+class _RestrictedDivergence(torch.autograd.Function):
+    @staticmethod
+    def forward(  # noqa: PLR0917 - autograd functions have positional arguments alone
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        taught: tuple[Tensor, Tensor, Tensor],
+        low: Tensor,
+        high: Tensor,
+        temperature: float,
+    ) -> Tensor:
+        grads = torch.zeros_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
+        total = hidden.new_zeros(())
+        for chunk in _chunks(low, high):
+            mine, rows = hidden[chunk.places], slice(chunk.low, chunk.high)
+            found = _chunk_logprobs(chunk, mine / temperature, weight, bias / temperature)
+            wanted = _chunk_logprobs(
+                chunk, taught[0][chunk.places] / temperature, taught[1], taught[2] / temperature
+            )
+            share = wanted.exp()
+            total += (share * (wanted - found).masked_fill(share == 0, 0.0)).sum()
+            grad = (found.exp() - share) / temperature
+            grads[0][chunk.places] = grad @ weight[rows]
+            grads[1][rows] += grad.t() @ mine
+            grads[2][rows] += grad.sum(0)
+        ctx.save_for_backward(*grads)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor | None, ...]:
+        return (*(grad * grad_total for grad in ctx.saved_tensors), *(None,) * 4)
+
+
+def restricted_divergence(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    taught: tuple[Tensor, Tensor, Tensor],
+    low: Tensor,
+    high: Tensor,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Return the summed Kullback-Leibler divergence of a model from a teacher, natural log.
+
+    Args:
+        hidden: float [n, size].
+        weight: float [n_pairs, size], the output layer.
+        bias: float [n_pairs].
+        taught: the same three of the teacher, which has the same pairs; no gradient flows there.
+        low: int64 [n], first pair that the place can be.
+        high: int64 [n], pair behind the last one; above `low`.
+        temperature: logits of both are divided by it.
+    """
+    with torch.autocast(hidden.device.type, enabled=False):
+        parts = [part.detach().float() for part in taught]
+        result: Tensor = _RestrictedDivergence.apply(
+            hidden.float(), weight, bias, (parts[0], parts[1], parts[2]), low, high, temperature
+        )
+    return result

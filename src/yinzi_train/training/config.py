@@ -22,6 +22,7 @@ from yinzi_train.dataset.augmentation_typing import TypingErrorOptions
 from yinzi_train.dataset.balance import BalanceOptions
 from yinzi_train.dataset.collator import CollatorOptions
 from yinzi_train.pipeline.options import build_options, read_toml, unknown_key_error
+from yinzi_train.training.finetuning_options import FinetuningOptions
 
 __all__ = [
     "METRICS_BY_LESS",
@@ -34,7 +35,7 @@ __all__ = [
     "read_training_config",
 ]
 
-SCHEDULES: Final = ("warmup_stable_decay", "cosine", "linear")
+SCHEDULES: Final = ("warmup_stable_decay", "cosine", "linear", "cosine_restarts")
 PRECISIONS: Final = ("bf16", "fp32")
 METRICS_BY_LESS: Final = ("validation_loss",)
 """Metrics that are better when they are less; of all others more is better."""
@@ -92,10 +93,14 @@ class TrainingOptions:
         warmup_steps: steps in which it rises.
         schedule: "warmup_stable_decay" stays at the top until `decay_steps` before the end (Hu et
             al. 2024, arXiv 2404.06395, section 4), so a run can be made longer; "cosine" and
-            "linear" fall from the warm-up on.
+            "linear" fall from the warm-up on; "cosine_restarts" does so `n_cycles` times, from the
+            top again each time (Loshchilov and Hutter 2017, arXiv 1608.03983).
         decay_steps: steps in which it falls, for "warmup_stable_decay" only.
+        n_cycles: for "cosine_restarts" only, at least 1.
         min_learning_rate: what it rises from and falls to, as a share of the highest, 0 to 1.
         max_steps: the run ends there.
+        max_epochs: the run ends, and the schedule with it, when it has seen the train split so
+            often; 0 for no limit. Rows that `[balance]` repeats or leaves out count once.
         max_minutes: the run ends when it has trained so long, pieces before a resume included; 0
             for no limit. The schedule goes by steps and does not know of it.
         rows_per_batch: sentences of one batch of one process.
@@ -126,8 +131,10 @@ class TrainingOptions:
     warmup_steps: int = 300
     schedule: str = "warmup_stable_decay"
     decay_steps: int = 3000
+    n_cycles: int = 3
     min_learning_rate: float = 0.05
     max_steps: int = 200_000
+    max_epochs: float = 0.0
     max_minutes: float = 0.0
     rows_per_batch: int = 200
     gradient_accumulation: int = 1
@@ -156,7 +163,7 @@ class TrainingOptions:
             *(("keep_checkpoints", 1), ("log_steps", 1), ("ema_steps", 1)),
             *(("warmup_steps", 0), ("decay_steps", 0), ("max_minutes", 0), ("weight_decay", 0)),
             *(("max_gradient_norm", 0), ("save_minutes", 0), ("save_steps", 0)),
-            *(("eval_steps", 0), ("patience", 0), ("seed", 0)),
+            *(("eval_steps", 0), ("patience", 0), ("seed", 0), ("max_epochs", 0), ("n_cycles", 1)),
         ):
             value = getattr(self, name)
             if not low <= value < math.inf:
@@ -236,6 +243,7 @@ class TrainingConfig:
         sampling: in which order.
         training: how the model is trained.
         evaluation: what an evaluation looks at.
+        finetuning: how a trained model is tuned; None for a run that is not told how.
     """
 
     model: Mapping[str, Any] = field(default_factory=lambda: {"family": "encoder"})
@@ -246,6 +254,7 @@ class TrainingConfig:
     sampling: OrderOptions = field(default_factory=OrderOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
+    finetuning: FinetuningOptions | None = None
 
     @property
     def collator_options(self) -> CollatorOptions:
@@ -265,6 +274,8 @@ class TrainingConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return every setting, defaults included, as plain tables."""
         tables = {part.name: getattr(self, part.name) for part in fields(self)}
+        if self.finetuning is None:
+            del tables["finetuning"]
         plain = {
             name: dict(table) if name == "model" else asdict(table)
             for name, table in tables.items()
@@ -308,6 +319,7 @@ def read_training_config(
         raise ConfigError(
             f"{label}: unknown key 'collator.augmentation': set [augmentation] instead"
         )
+    default = replace(default, finetuning=FinetuningOptions() if "finetuning" in tables else None)
     built = {
         name: build_options(type(getattr(default, name)), table, label=label, key=name)
         for name, table in tables.items()

@@ -32,6 +32,7 @@ from yinzi_train.dataset.storage import atomic_path, read_json, write_json
 from yinzi_train.dataset.units import ReportProgress
 from yinzi_train.dataset.unlabelled_rows import drop_unlabelled
 from yinzi_train.model import ConversionModel
+from yinzi_train.model.families import vocabulary_digest
 from yinzi_train.training.config import TrainingConfig
 from yinzi_train.training.packing import pack_inputs
 from yinzi_train.training.run_folder import check_dataset, dataset_digest
@@ -59,6 +60,7 @@ class TrainingData:
         pairs: what is chosen from.
         weights: float32 [n_rows], how often each row is seen in an epoch; 0 outside train.
         validation: rows of the validation split.
+        class_weights: float32 [n_pairs], factor of each pair in the loss; None for 1 each.
     """
 
     dataset: Dataset
@@ -67,6 +69,7 @@ class TrainingData:
     pairs: PairVocabulary
     weights: NDArray[np.float32]
     validation: pa.Table
+    class_weights: NDArray[np.float32] | None = None
 
     @cached_property
     def shards(self) -> Shards:
@@ -85,9 +88,11 @@ class TrainingData:
             ngram_rows=getattr(config, "ngram_rows", 2),
         )
 
-    def collator(self) -> Collator:
+    def collator(self, *, class_weights: NDArray[np.float32] | None = None) -> Collator:
         """Return a collator of its own epoch."""
-        return Collator(self.vocab, self.pairs, self.config.collator_options)
+        return Collator(
+            self.vocab, self.pairs, self.config.collator_options, class_weights=class_weights
+        )
 
     def stream(self, pack: Pack, *, rank: int, n_ranks: int) -> BatchStream:
         """Return the batches of one of several processes."""
@@ -98,7 +103,10 @@ class TrainingData:
             options=SamplingOptions(order.seed, order.pool_groups, rank, n_ranks),
         )
         return BatchStream(
-            sampler, self.collator(), pack, rows_per_batch=self.config.training.rows_per_batch
+            sampler,
+            self.collator(class_weights=self.class_weights),
+            pack,
+            rows_per_batch=self.config.training.rows_per_batch,
         )
 
     def validation_batches(self, pack: Pack) -> Iterator[dict[str, torch.Tensor]]:
@@ -114,6 +122,7 @@ def prepare_data(
     config: TrainingConfig,
     folder: Path,
     *,
+    vocabularies: tuple[InputVocabulary, PairVocabulary] | None = None,
     on_progress: ReportProgress = lambda n_done, n_total: None,
 ) -> TrainingData:
     """Make, or read from an earlier start, what a run needs.
@@ -122,6 +131,7 @@ def prepare_data(
         dataset: what is trained on; nothing is written into it.
         config: of the run.
         folder: the run folder.
+        vocabularies: those of a model that was trained before; None to count them.
         on_progress: called with the rows read and the rows to read in all.
 
     Raises:
@@ -130,7 +140,9 @@ def prepare_data(
     """
     check_dataset(dataset, config)
     digest = dataset_digest(dataset)
-    vocabulary_from = {"dataset": digest, **asdict(config.vocabulary)}
+    vocabulary_from: dict[str, Any] = {"dataset": digest, **asdict(config.vocabulary)}
+    if vocabularies is not None:
+        vocabulary_from = {"given": vocabulary_digest(*vocabularies)}
     weights_from = {"dataset": digest, "split": "train", "balance": asdict(config.balance)}
     n_validation = config.evaluation.validation_rows if config.training.eval_steps else 0
     validation_from = {"dataset": digest, "rows": n_validation}
@@ -153,7 +165,7 @@ def prepare_data(
             _of_split(table, "train") for table in read(("split", "hanzi", "syllables"))
         )
         if not has_vocabulary:
-            _write_vocabularies(counted, config, folder)
+            _write_vocabularies(*(vocabularies or _counted(counted, config)), folder)
             _note(folder, (_INPUTS, _PAIRS), vocabulary_from)
         if not has_weights:
             weighed = weigh_rows(read(_BALANCE_COLUMNS), counted, config.balance, split="train")
@@ -176,7 +188,9 @@ def prepare_data(
     )
 
 
-def _write_vocabularies(counted: PairVocabulary, config: TrainingConfig, folder: Path) -> None:
+def _counted(
+    counted: PairVocabulary, config: TrainingConfig
+) -> tuple[InputVocabulary, PairVocabulary]:
     options = config.vocabulary
     # Hanzi without a reading have the syllable -1.
     kept = (counted.counts >= options.min_pair_count) & (counted.syllables >= 0)
@@ -187,10 +201,14 @@ def _write_vocabularies(counted: PairVocabulary, config: TrainingConfig, folder:
             f"split, the most frequent one {most} times: set vocabulary.min_pair_count lower"
         )
     pairs = PairVocabulary(counted.syllables[kept], counted.hanzi[kept], counted.counts[kept])
+    return InputVocabulary("".join(pairs.distinct_hanzi()[: options.n_hanzi])), pairs
+
+
+def _write_vocabularies(vocab: InputVocabulary, pairs: PairVocabulary, folder: Path) -> None:
     with atomic_path(folder / _PAIRS) as part:
         pairs.save(part)
     with atomic_path(folder / _INPUTS) as part:
-        InputVocabulary("".join(pairs.distinct_hanzi()[: options.n_hanzi])).save(part)
+        vocab.save(part)
 
 
 def _spread(tables: Sequence[pa.Table], n_wanted: int) -> pa.Table:

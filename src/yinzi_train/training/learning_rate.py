@@ -13,7 +13,8 @@ def learning_rate_share(step: int, options: TrainingOptions) -> float:
     """Return the learning rate of a step as a share of the highest, 0 to 1.
 
     It rises evenly from `min_learning_rate`. "warmup_stable_decay" falls along half a cosine in the
-    last `decay_steps`, "cosine" along one from the warm-up on, "linear" along a line.
+    last `decay_steps`, "cosine" along one from the warm-up on, "cosine_restarts" along `n_cycles`
+    equal ones, "linear" along a line.
 
     >>> options = TrainingOptions(warmup_steps=10, decay_steps=20, max_steps=100)
     >>> [round(learning_rate_share(step, options), 3) for step in (0, 5, 10, 80, 90, 100)]
@@ -31,6 +32,8 @@ def learning_rate_share(step: int, options: TrainingOptions) -> float:
     if step < first:
         return 1.0
     passed = min(1.0, (step - first) / max(1, options.max_steps - first))
+    if options.schedule == "cosine_restarts" and passed < 1:
+        passed = passed * options.n_cycles % 1.0
     is_linear = options.schedule == "linear"
     share = 1 - passed if is_linear else 0.5 * (1 + math.cos(math.pi * passed))
     return lowest + (1 - lowest) * share

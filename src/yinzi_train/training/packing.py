@@ -30,6 +30,7 @@ def pack_inputs(
     multiple: int = 8,
     ngram_orders: Sequence[int] = (),
     ngram_rows: int = 2,
+    further: Sequence[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """Return the inputs of a batch of the collator in lines of `length` places.
 
@@ -43,6 +44,7 @@ def pack_inputs(
         multiple: the number of lines is a multiple of this.
         ngram_orders: n-grams to number; none leaves `ngram_ids` without columns.
         ngram_rows: rows of their table.
+        further: names of more targets in `arrays` to lay out; `IGNORED` on blanks.
 
     Returns:
         Arrays [lines, length]: `input_ids`, `input_tones`, `targets`, `weights`; `segments`, by
@@ -58,8 +60,8 @@ def pack_inputs(
     input_of = np.repeat(np.arange(len(sizes)), sizes)
     at = (line_of[input_of], start_of[input_of] + np.arange(len(key)) - firsts[input_of])
     packed: dict[str, NDArray[Any]] = {}
-    fills = {"input_ids": vocab.pad_id, "targets": IGNORED}
-    for name in _KEPT:
+    fills = {"input_ids": vocab.pad_id, **dict.fromkeys(("targets", *further), IGNORED)}
+    for name in (*_KEPT, *further):
         packed[name] = np.full((n_lines, length), fills.get(name, 0), dtype=arrays[name].dtype)
         packed[name][at] = arrays[name][row, column]
     packed["segments"] = np.full((n_lines, length), -1, dtype=np.int64)

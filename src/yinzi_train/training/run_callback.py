@@ -204,12 +204,13 @@ class RunCallback(TrainerCallback):
     def _figures(self) -> dict[str, float]:
         assert self._evaluate is not None
         model, average = self._trainer.model, self._trainer.average
+        converting = self._trainer.method.conversion_model(model)
         model.eval()
         try:
             if average is None:
-                return dict(self._evaluate(model))
+                return dict(self._evaluate(converting))
             with average.swapped():
-                return dict(self._evaluate(model))
+                return dict(self._evaluate(converting))
         finally:
             model.train()
 

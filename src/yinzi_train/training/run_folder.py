@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from yinzi_train.dataset.manifest import MANIFEST_NAME, Count
 from yinzi_train.dataset.reader import Dataset, open_dataset
 from yinzi_train.dataset.storage import read_json, write_json
 from yinzi_train.training.checkpoints import Checkpoints
-from yinzi_train.training.config import TrainingConfig
+from yinzi_train.training.config import TrainingConfig, TrainingOptions
 
 __all__ = ["RUN_NAME", "RunFolder", "check_dataset", "check_run", "dataset_digest"]
 
@@ -124,11 +124,14 @@ class RunFolder:
                 f"{where} has {recorded['processes']} processes, given {n_processes}: give "
                 f"--processes {recorded['processes']}, each has its own place in the data"
             )
-        before, now = _flat(recorded["config"]), _flat(config.to_dict())
+        # Runs of earlier versions lack keys that have come since: these had their defaults.
+        defaults = _flat({"training": asdict(TrainingOptions())})
+        before, now = {**defaults, **_flat(recorded["config"])}, _flat(config.to_dict())
         for key in sorted({*before, *now}):
             if before.get(key) == now.get(key) or key.startswith(_MAY_CHANGE):
                 continue
-            if key in _LENGTH and config.training.schedule == "warmup_stable_decay":
+            is_stable = config.training.schedule == "warmup_stable_decay"
+            if key in _LENGTH and is_stable and not config.training.max_epochs:
                 self._check_length(before, key, now[key])
                 continue
             raise ConfigError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
@@ -69,11 +70,11 @@ class BatchStream(IterableDataset[dict[str, torch.Tensor]]):
         self._start = SamplerState(state["epoch"], state["position"])
         self._states = {self.n_batches: self._start}
 
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+    def tables(self) -> Iterator[tuple[pa.Table, int]]:
+        """Yield the labelled rows of each batch, and their epoch."""
         state = self._start
         while True:
             is_empty = state.position == 0
-            self._collator.set_epoch(state.epoch)
             for table, after in self._sampler.batches(self._rows_per_batch, state, columns=COLUMNS):
                 labelled, n_dropped = drop_unlabelled(table)
                 self.n_unlabelled += n_dropped
@@ -83,11 +84,16 @@ class BatchStream(IterableDataset[dict[str, torch.Tensor]]):
                 self.n_batches += 1
                 self._states[self.n_batches] = after
                 self._states.pop(self.n_batches - _N_STATES, None)
-                packed = self._pack(self._collator(labelled))
-                yield {name: torch.from_numpy(array) for name, array in packed.items()}
+                yield labelled, state.epoch
             if is_empty:
                 raise DatasetError(
                     f"epoch {state.epoch} has no row for process {self._sampler.options.rank}: "
                     "expected labelled rows with a weight above 0; check the split and the weights"
                 )
             state = SamplerState(state.epoch + 1)
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        for table, epoch in self.tables():
+            self._collator.set_epoch(epoch)
+            packed = self._pack(self._collator(table))
+            yield {name: torch.from_numpy(array) for name, array in packed.items()}

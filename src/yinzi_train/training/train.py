@@ -9,31 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from transformers import TrainingArguments
 
 from yinzi.errors import ConfigError
-from yinzi.scoring import InputVocabulary
-from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import open_dataset
 from yinzi_train.dataset.units import ReportProgress
 from yinzi_train.model import ConversionModel
 from yinzi_train.model.families import (
-    build_model,
     load_checkpoint,
     model_settings,
     vocabulary_digest,
 )
 from yinzi_train.training.config import TrainingConfig
-from yinzi_train.training.data import TrainingData, prepare_data
+from yinzi_train.training.data import TrainingData
 from yinzi_train.training.errors import TrainingStopped
 from yinzi_train.training.evaluation import (
     MakeEvaluation,
     join_evaluations,
     validation_evaluation,
 )
+from yinzi_train.training.method import TrainingMethod, with_epochs
 from yinzi_train.training.metrics_log import MetricsLog
 from yinzi_train.training.run_callback import Evaluate, RunCallback, Signals, TrainingProgress
 from yinzi_train.training.run_folder import RunFolder, check_dataset, dataset_digest
@@ -78,6 +75,7 @@ def train(
     out: Path,
     resumes: bool = False,
     make_evaluation: MakeEvaluation | None = None,
+    method: TrainingMethod | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     on_preparation: ReportProgress = lambda n_done, n_total: None,
 ) -> TrainingResult:
@@ -93,6 +91,7 @@ def train(
         out: the run folder.
         resumes: go on from the newest whole checkpoint.
         make_evaluation: what to measure at evaluations, besides the loss on the validation split.
+        method: where model, batches and optimizer come from; None for training from scratch.
         on_progress: called after each step.
         on_preparation: called with the rows read and to be read while vocabularies and weights are
             made.
@@ -106,24 +105,26 @@ def train(
     rank = int(os.environ.get("RANK", "0"))
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     folder, dataset = RunFolder(out), open_dataset(data)
+    method = method or TrainingMethod()
     check_dataset(dataset, config)
-    _check_model(config)
+    method.check(config)
+    given, config = config, with_epochs(config, dataset, n_processes=n_processes)
     if rank == 0:
         folder.claim(
-            config, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
+            given, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
         )
     arguments = training_arguments(config.training, out, n_processes=n_processes)
     if rank == 0:
-        prepare_data(dataset, config, out, on_progress=on_preparation)
+        method.prepare(dataset, config, out, on_progress=on_preparation)
     if dist.is_initialized():
         dist.barrier()
-    prepared = prepare_data(dataset, config, out)
+    prepared = method.prepare(dataset, config, out)
     checkpoint = folder.checkpoints.newest()
     if checkpoint is not None:
         _check_vocabulary(checkpoint, prepared)
-    trainer = _make_trainer(prepared, folder, arguments, rank=rank, n_processes=n_processes)
+    trainer = _make_trainer(method, prepared, folder, arguments, rank=rank, n_processes=n_processes)
     if checkpoint is None and config.training.initial_model:
-        _take_weights(trainer.model, Path(config.training.initial_model))
+        _take_weights(method.conversion_model(trainer.model), Path(config.training.initial_model))
     if checkpoint is not None:
         trainer.restore(checkpoint)
         logger.info("going on from %s", checkpoint)
@@ -169,6 +170,7 @@ def train(
 
 
 def _make_trainer(
+    method: TrainingMethod,
     prepared: TrainingData,
     folder: RunFolder,
     arguments: TrainingArguments,
@@ -177,9 +179,8 @@ def _make_trainer(
     n_processes: int,
 ) -> ConversionTrainer:
     config = prepared.config
-    torch.manual_seed(config.training.seed)  # the same weights in all processes
-    model = build_model(config.family, config.sizes, prepared.vocab, prepared.pairs)
-    stream = prepared.stream(prepared.packer(model), rank=rank, n_ranks=n_processes)
+    model = method.make_model(prepared)
+    stream = method.stream(prepared, model, rank=rank, n_ranks=n_processes)
     return ConversionTrainer(
         model,
         arguments,
@@ -188,6 +189,7 @@ def _make_trainer(
         pairs=prepared.pairs,
         options=config.training,
         checkpoints=folder.checkpoints,
+        method=method,
     )
 
 
@@ -221,8 +223,10 @@ def _evaluation(
     if not prepared.config.training.eval_steps:
         return None
     if len(prepared.validation):
-        batches = prepared.validation_batches(prepared.packer(trainer.model))
+        model = trainer.method.conversion_model(trainer.model)
+        batches = prepared.validation_batches(prepared.packer(model))
         parts.append(validation_evaluation(batches, precision=prepared.config.training.precision))
+    parts.extend(trainer.method.evaluations(prepared, trainer.model))
     if make_evaluation is not None:
         parts.append(make_evaluation(prepared.vocab, prepared.pairs))
     if not parts:
@@ -243,13 +247,3 @@ def _check_vocabulary(checkpoint: Path, prepared: TrainingData) -> None:
             f"({expected[:12]}…, {len(prepared.pairs)} pairs): its weights mean other hanzi; "
             "resume it in the run folder that it was made in"
         )
-
-
-def _check_model(config: TrainingConfig) -> None:
-    """Check family and sizes before anything that takes time.
-
-    Raises:
-        ConfigError: they do not fit.
-    """
-    pairs = PairVocabulary(np.zeros(1, np.int16), np.zeros(1, np.uint32), np.zeros(1, np.int64))
-    build_model(config.family, config.sizes, InputVocabulary(), pairs)

@@ -30,12 +30,11 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from yinzi.scoring import InputVocabulary
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.storage import read_json
-from yinzi_train.model import ConversionModel
-from yinzi_train.model.families import load_checkpoint, save_checkpoint
 from yinzi_train.training.checkpoints import Checkpoints, finish_folder
 from yinzi_train.training.config import TrainingOptions
 from yinzi_train.training.errors import TrainingError
 from yinzi_train.training.learning_rate import learning_rate_share
+from yinzi_train.training.method import TrainingMethod
 from yinzi_train.training.stream import BatchStream
 from yinzi_train.training.weight_average import WeightAverage
 
@@ -138,6 +137,7 @@ class ConversionTrainer(Trainer):
 
     Attributes:
         options: of the run.
+        method: how the run is trained.
         checkpoints: where they are kept.
         run_state: what the run has behind it.
         average: averaged weights, in the first process only, if they are wanted.
@@ -146,11 +146,11 @@ class ConversionTrainer(Trainer):
     """
 
     train_dataset: BatchStream
-    model: ConversionModel
+    model: nn.Module
 
     def __init__(
         self,
-        model: ConversionModel,
+        model: nn.Module,
         arguments: TrainingArguments,
         stream: BatchStream,
         *,
@@ -158,12 +158,14 @@ class ConversionTrainer(Trainer):
         pairs: PairVocabulary,
         options: TrainingOptions,
         checkpoints: Checkpoints,
+        method: TrainingMethod | None = None,
     ) -> None:
         super().__init__(model=model, args=arguments, train_dataset=stream)
         self.remove_callback(PrinterCallback)
         # The loss is a mean over a batch already; see `Trainer.training_step`.
         self.model_accepts_loss_kwargs = False
         self.options = options
+        self.method = method or TrainingMethod()
         self.checkpoints = checkpoints
         self.run_state = RunState()
         has_average = options.ema_decay and arguments.process_index == 0
@@ -181,23 +183,10 @@ class ConversionTrainer(Trainer):
         return DataLoader(self.train_dataset, batch_size=None, generator=torch.Generator())
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Make AdamW: matrices decay; the table of n-grams does not, and learns faster."""
+        """Make AdamW over the groups of the method."""
         options = self.options
-        matrices: list[nn.Parameter] = []
-        vectors: list[nn.Parameter] = []
-        tables: list[nn.Parameter] = []
-        for name, parameter in self.model.named_parameters():
-            is_table = name.endswith("ngrams.table.weight")
-            group = tables if is_table else vectors if parameter.dim() < 2 else matrices
-            group.append(parameter)
-        table_rate = options.learning_rate * options.ngram_learning_rate
-        groups: list[dict[str, Any]] = [
-            {"params": matrices, "weight_decay": options.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-            {"params": tables, "weight_decay": 0.0, "lr": table_rate},
-        ]
         self.optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
+            self.method.parameter_groups(self.model, options),
             lr=options.learning_rate,
             betas=(options.adam_beta1, options.adam_beta2),
             eps=options.adam_epsilon,
@@ -244,6 +233,7 @@ class ConversionTrainer(Trainer):
         return (output.loss, output) if return_outputs else output.loss
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
+        self.method.before_update(self.model, self.state.global_step)
         norm = super()._clip_grad_norm(model)
         self._gradient_norm = float(norm)
         return norm
@@ -254,6 +244,8 @@ class ConversionTrainer(Trainer):
         Raises:
             TrainingError: a loss or a gradient is no finite number; the weights are untouched.
         """
+        if not self.options.max_gradient_norm:
+            self.method.before_update(self.model, self.state.global_step)
         is_bad = not math.isfinite(self._gradient_norm)
         self.exchange = (self.local + Exchange(n_bad=int(is_bad))).summed()
         self.local = Exchange()
@@ -269,7 +261,7 @@ class ConversionTrainer(Trainer):
                     else "there is no checkpoint yet"
                 )
                 + ". Train anew with a lower training.learning_rate or more training.warmup_steps, "
-                "or with training.precision=fp32"
+                "or with training.precision=fp32" + self.method.remedies
             )
         self.run_state.n_targets += int(self.exchange.n_targets)
 
@@ -289,15 +281,14 @@ class ConversionTrainer(Trainer):
         self.train_dataset.restore(dict(stream))
         self.run_state = RunState(**progress)
         if self.average is not None:
-            averaged = load_checkpoint(checkpoint / "ema").model
-            self.average.load(dict(averaged.named_parameters()))
+            self.average.load(self.method.read(self.model, checkpoint / "ema"))
 
     def write_model(self, folder: Path) -> None:
         """Write the model with its vocabularies, and averaged weights in `ema`, into a folder."""
-        save_checkpoint(self.model, self._vocab, self._pairs, folder)
+        self.method.write(self.model, self._vocab, self._pairs, folder)
         if self.average is not None:
             with self.average.swapped():
-                save_checkpoint(self.model, self._vocab, self._pairs, folder / "ema")
+                self.method.write(self.model, self._vocab, self._pairs, folder / "ema")
 
     def barrier(self) -> None:
         """Wait for the other processes."""
@@ -346,5 +337,5 @@ class ConversionTrainer(Trainer):
     def _load_from_checkpoint(
         self, resume_from_checkpoint: str, model: nn.Module | None = None
     ) -> None:
-        loaded = load_checkpoint(Path(resume_from_checkpoint)).model
-        (model or self.model).load_state_dict(loaded.state_dict())
+        model = model or self.model
+        model.load_state_dict(self.method.read(model, Path(resume_from_checkpoint)))
