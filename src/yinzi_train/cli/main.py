@@ -13,6 +13,7 @@ import typer
 
 from yinzi.cli.running import DebugOption, add_command, run_app
 from yinzi_train.cli import (
+    adapt,
     augment,
     balance,
     build,
@@ -53,6 +54,7 @@ add_command(app, train.train, examples=train.EXAMPLES)
 add_command(app, finetune.finetune, examples=finetune.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
 add_command(app, tune.tune, examples=tune.EXAMPLES)
+add_command(app, adapt.adapt, examples=adapt.EXAMPLES)
 
 
 @app.callback()
