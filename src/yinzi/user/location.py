@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from yinzi.artifact.reader import artifact_home
-
 __all__ = ["FILE_NAME", "user_lexicon_path"]
 
 FILE_NAME = "user.sqlite3"
@@ -25,4 +23,6 @@ def user_lexicon_path(environ: Mapping[str, str] | None = None) -> Path:
     Args:
         environ: environment variables; those of the process if not given.
     """
+    from yinzi.artifact.reader import artifact_home  # loads numpy, which `--help` does not need
+
     return artifact_home(environ) / FILE_NAME
