@@ -119,6 +119,7 @@ def adapt(
     from yinzi_train.adaptation.adapt import adapt as adapt_artifact
     from yinzi_train.adaptation.options import AdaptationOptions
     from yinzi_train.adaptation.place import artifact_place
+    from yinzi_train.training.errors import TrainingStopped
 
     options = AdaptationOptions(
         uses_language_model=language_model,
@@ -146,6 +147,9 @@ def adapt(
     except AdaptationRefused as refused:
         _print_report(refused.report)
         raise
+    except TrainingStopped as stopped:
+        print("yinzi-train: stopped while tuning the encoder; nothing was written", file=sys.stderr)
+        raise typer.Exit(stopped.exit_status) from stopped
     if is_json:
         print(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
