@@ -20,7 +20,14 @@ from yinzi.artifact.checksum import sha256_hex
 from yinzi.artifact.manifest import Manifest
 from yinzi.errors import ArtifactError
 
-__all__ = ["MANIFEST_NAME", "Artifact", "resolve_artifact"]
+__all__ = [
+    "MANIFEST_NAME",
+    "Artifact",
+    "artifact_home",
+    "is_artifact_name",
+    "is_packaged",
+    "resolve_artifact",
+]
 
 MANIFEST_NAME: Final = "manifest.json"
 
@@ -140,6 +147,41 @@ class Artifact:
                 )
 
 
+def is_artifact_name(name: str) -> bool:
+    """Tell whether a text can be the name of an artifact.
+
+    >>> is_artifact_name("clinic"), is_artifact_name("my/clinic")
+    (True, False)
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def is_packaged(name: str) -> bool:
+    """Tell whether an artifact of this name ships with yinzi."""
+    return (_PACKAGED / name).is_dir()
+
+
+def artifact_home(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder in which the user's own artifacts stand, each in `artifacts/NAME`.
+
+    It is ``$YINZI_HOME``, or the folder `yinzi` in ``$XDG_DATA_HOME``, or in ``~/.local/share``;
+    the user lexicon is there too.
+
+    >>> str(artifact_home({"YINZI_HOME": "/home/li/yinzi"}))
+    '/home/li/yinzi'
+
+    Args:
+        environ: environment variables; those of the process if not given.
+    """
+    variables = os.environ if environ is None else environ
+    if variables.get("YINZI_HOME"):
+        return Path(variables["YINZI_HOME"])
+    data = variables.get("XDG_DATA_HOME")
+    if data and Path(data).is_absolute():
+        return Path(data) / "yinzi"
+    return Path("~/.local/share").expanduser() / "yinzi"
+
+
 def resolve_artifact(name_or_path: str | Path, *, home: Path | None = None) -> Path:
     """Return the folder of an artifact.
 
@@ -149,7 +191,7 @@ def resolve_artifact(name_or_path: str | Path, *, home: Path | None = None) -> P
 
     Args:
         name_or_path: A name or a path.
-        home: Folder of the user's own artifacts; the variable YINZI_HOME if not given.
+        home: Folder of the user's own artifacts; see `artifact_home` if not given.
 
     Raises:
         ArtifactError: There is no such artifact or folder.
@@ -163,14 +205,15 @@ def resolve_artifact(name_or_path: str | Path, *, home: Path | None = None) -> P
                 f"give the folder that holds {MANIFEST_NAME}, or the name of an artifact"
             )
         return folder
-    if home is None and os.environ.get("YINZI_HOME"):
-        home = Path(os.environ["YINZI_HOME"])
-    places = [_PACKAGED] + ([home / "artifacts"] if home is not None else [])
+    places = [_PACKAGED, (artifact_home() if home is None else home) / "artifacts"]
     for place in places:
         if (place / name_or_path).is_dir():
             return place / name_or_path
     known = sorted(
-        path.parent.name for place in places for path in place.glob(f"*/{MANIFEST_NAME}")
+        path.parent.name
+        for place in places
+        for path in place.glob(f"*/{MANIFEST_NAME}")
+        if _NAME.fullmatch(path.parent.name)  # not what a job that was killed left behind
     )
     raise ArtifactError(
         f"no artifact {name_or_path!r}: known names are {_listed(known)}; for a folder give its "

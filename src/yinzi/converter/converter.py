@@ -27,7 +27,7 @@ from yinzi.decoding import (
     is_long,
 )
 from yinzi.errors import ArtifactError, ConfigError, LexiconError
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import read_language_model
 from yinzi.lexicon import Lexicon
 from yinzi.pinyin import (
     FULL_PINYIN,
@@ -110,9 +110,7 @@ class Converter:
                 f"artifact {artifact.manifest.name!r}: lexicon: {error}; "
                 "the artifact is damaged or edited, fetch it again"
             ) from error
-        language_model = LanguageModel(
-            artifact.arrays("language_model"), _table(artifact, "language_model")
-        )
+        language_model = read_language_model(artifact)
         if lexicon.n_words != language_model.n_words:
             raise ArtifactError(
                 f"artifact {artifact.manifest.name!r}: the lexicon has {lexicon.n_words} words, "
@@ -410,7 +408,8 @@ def load(
     """Load an artifact by name or folder.
 
     Args:
-        artifact: "base" ships with yinzi; other names are looked up in ``$YINZI_HOME/artifacts``.
+        artifact: "base" ships with yinzi; other names are those of the user's own artifacts, see
+            `yinzi.artifact.reader.artifact_home`; or the path of a folder.
         verify: compare every file with the checksum in the manifest.
         uses_encoder: use the artifact's neural model, if it has one; without, the language model
             alone decides, and onnxruntime is not needed.

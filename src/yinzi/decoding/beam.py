@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from yinzi.decoding.lattice import Lattice
 from yinzi.decoding.text_hash import TextHash
 from yinzi.errors import ConfigError
-from yinzi.language_model import Contexts, LanguageModel
+from yinzi.language_model import WordModel
 from yinzi.lexicon import ragged_arange
 from yinzi.user.features import PREVIOUS
 
@@ -68,7 +68,7 @@ class Beam:
         text_hash: uint64, equal for equal texts.
         node: int32, lattice node of the last word.
         back: int32, place of the hypothesis before, ``position * beam_width + place``.
-        contexts: what the language model knows of the last two words.
+        contexts: what the language model knows of the last two words; see `WordModel`.
     """
 
     logprob: NDArray[np.float32]
@@ -77,10 +77,10 @@ class Beam:
     text_hash: NDArray[np.uint64]
     node: NDArray[np.int32]
     back: NDArray[np.int32]
-    contexts: Contexts
+    contexts: Any
 
     @classmethod
-    def empty(cls, n_positions: int, beam_width: int) -> Beam:
+    def empty(cls, n_positions: int, beam_width: int, language_model: WordModel) -> Beam:
         """Make room for hypotheses."""
         shape = (n_positions, beam_width)
         return cls(
@@ -90,10 +90,10 @@ class Beam:
             np.zeros(shape, dtype=np.uint64),
             np.full(shape, -1, dtype=np.int32),
             np.full(shape, -1, dtype=np.int32),
-            Contexts.empty(shape),
+            language_model.empty_contexts(shape),
         )
 
-    def start(self, position: int, first: int, second: int, language_model: LanguageModel) -> None:
+    def start(self, position: int, first: int, second: int, language_model: WordModel) -> None:
         """Put the one hypothesis that has read nothing at a position."""
         self.logprob[position, 0] = 0.0
         self.first[position] = first
@@ -120,7 +120,7 @@ class Beam:
 def search(
     lattice: Lattice,
     beam: Beam,
-    language_model: LanguageModel,
+    language_model: WordModel,
     text_hash: TextHash,
     *,
     options: BeamOptions,
@@ -169,7 +169,7 @@ def _advance(
     lattice: Lattice,
     positions: NDArray[np.int64],
     *,
-    language_model: LanguageModel,
+    language_model: WordModel,
     text_hash: TextHash,
     node_first: NDArray[np.int64],
     n_ending: NDArray[np.int64],

@@ -24,7 +24,7 @@ from yinzi.decoding.lattice import Lattice, LatticeOptions, LiteralWords, build_
 from yinzi.decoding.result import Decoding
 from yinzi.decoding.text_hash import TextHash
 from yinzi.errors import ConfigError
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import WordModel
 from yinzi.lexicon import Lexicon, Segmenter
 from yinzi.pinyin import SYLLABLES, EdgeKind, GraphOptions, SyllableGraph
 from yinzi.pinyin.graph import GraphArrays
@@ -144,7 +144,7 @@ class Decoder:
     def __init__(
         self,
         lexicon: Lexicon,
-        language_model: LanguageModel,
+        language_model: WordModel,
         *,
         options: DecoderOptions,
         scorer: Scorer | None = None,
@@ -375,7 +375,7 @@ class Decoder:
         lines: NDArray[np.bool_] | None = None,
     ) -> Beam:
         """Search a lattice; of an old beam the positions before `first_changed` are kept."""
-        beam = Beam.empty(int(lattice.offsets[-1]), options.beam_width)
+        beam = Beam.empty(int(lattice.offsets[-1]), options.beam_width, self.language_model)
         if old is None:
             first_changed = 0
         else:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from yinzi.decoding.beam import Beam, BeamOptions
 from yinzi.decoding.fusion import PathScores
 from yinzi.decoding.lattice import Lattice
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import WordModel
 from yinzi.lexicon import Lexicon
 from yinzi.pinyin import SyllableGraph
 
@@ -60,7 +60,7 @@ class Decoding:
     beam: Beam
     options: BeamOptions
     lexicon: Lexicon
-    language_model: LanguageModel
+    language_model: WordModel
     words: Lattice
     path_beam: Beam | None = None
     path_scores: PathScores | None = None

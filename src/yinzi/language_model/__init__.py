@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from yinzi.language_model.adapted import AdaptedLanguageModel, WordParts
 from yinzi.language_model.contexts import Contexts
 from yinzi.language_model.fuse import FuseShape, FuseTable
 from yinzi.language_model.model import LanguageModel
+from yinzi.language_model.stored import read_language_model
+from yinzi.language_model.word_model import WordModel
 
-__all__ = ["Contexts", "FuseShape", "FuseTable", "LanguageModel"]
+__all__ = [
+    "AdaptedLanguageModel",
+    "Contexts",
+    "FuseShape",
+    "FuseTable",
+    "LanguageModel",
+    "WordModel",
+    "WordParts",
+    "read_language_model",
+]

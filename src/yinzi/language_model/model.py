@@ -80,6 +80,10 @@ class LanguageModel:
         self._trigrams, self._trigram_deltas = _table(arrays, parameters, "trigram", "delta")
         self._contexts, self._context_backoffs = _table(arrays, parameters, "context", "backoff")
 
+    def empty_contexts(self, shape: tuple[int, ...]) -> Contexts:
+        """Make room for contexts."""
+        return Contexts.empty(shape)
+
     def contexts(self, w1: _Ids, w2: _Ids) -> Contexts:
         """Look up all that `logprobs_after` has to know of the words before.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import WordModel
 from yinzi.lexicon import Lexicon, Segmenter, ragged_arange
 from yinzi.pinyin import syllable_id
 from yinzi.user.records import MAX_USER_WORD_LENGTH
@@ -65,7 +65,7 @@ def word_features(
     texts: Sequence[str],
     readings: Sequence[tuple[str, ...]],
     lexicon: Lexicon,
-    language_model: LanguageModel,
+    language_model: WordModel,
     segmenter: Segmenter,
 ) -> WordFeatures:
     """Return what words are to the models, thousands at a time.
@@ -110,7 +110,7 @@ def _id(syllable: str) -> int:
 
 
 def _score_splits(
-    ids: NDArray[np.int64], counts: NDArray[np.int64], model: LanguageModel
+    ids: NDArray[np.int64], counts: NDArray[np.int64], model: WordModel
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     """Return the word scored, the context behind, and the sum of all parts but the first."""
     ends = np.cumsum(counts)

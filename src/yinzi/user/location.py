@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,11 +23,6 @@ def user_lexicon_path(environ: Mapping[str, str] | None = None) -> Path:
     Args:
         environ: environment variables; those of the process if not given.
     """
-    variables = os.environ if environ is None else environ
-    home = variables.get("YINZI_HOME")
-    if home:
-        return Path(home) / FILE_NAME
-    data = variables.get("XDG_DATA_HOME")
-    if data and Path(data).is_absolute():
-        return Path(data) / "yinzi" / FILE_NAME
-    return Path("~/.local/share").expanduser() / "yinzi" / FILE_NAME
+    from yinzi.artifact.reader import artifact_home  # loads numpy, which `--help` does not need
+
+    return artifact_home(environ) / FILE_NAME

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.errors import UserLexiconError
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import WordModel
 from yinzi.lexicon import Lexicon, Segmenter
 from yinzi.pinyin import SYLLABLES
 from yinzi.user.features import WordFeatures, word_features
@@ -140,7 +140,7 @@ class UserTableSource:
         self,
         user: UserLexicon,
         lexicon: Lexicon,
-        language_model: LanguageModel,
+        language_model: WordModel,
         segmenter: Segmenter,
         *,
         options: UserOptions,

@@ -13,6 +13,7 @@ import typer
 
 from yinzi.cli.running import DebugOption, add_command, run_app
 from yinzi_train.cli import (
+    adapt,
     augment,
     balance,
     build,
@@ -59,6 +60,7 @@ add_command(app, pretrain.pretrain, examples=pretrain.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
 add_command(app, tune.tune, examples=tune.EXAMPLES)
 add_command(app, fit_ranker.fit_ranker, examples=fit_ranker.EXAMPLES)
+add_command(app, adapt.adapt, examples=adapt.EXAMPLES)
 
 
 @app.callback()

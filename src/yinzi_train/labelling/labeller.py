@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.artifact import Artifact
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import read_language_model
 from yinzi.lexicon import Lexicon, ragged_arange
 from yinzi.text import hanzi_mask
 from yinzi_train.labelling.decision import DecisionOptions, Decisions, decide
@@ -84,9 +84,7 @@ class Labeller:
     @classmethod
     def from_artifact(cls, artifact: Artifact, options: DecisionOptions | None = None) -> Labeller:
         """Build a labeller from the lexicon and the word probabilities of an artifact."""
-        model = LanguageModel(
-            artifact.arrays("language_model"), artifact.manifest.parameters["language_model"]
-        )
+        model = read_language_model(artifact)
         return cls(Lexicon(artifact.arrays("lexicon")), model.unigram_logprobs, options)
 
     def label(self, texts: Sequence[str]) -> Labels:

@@ -1,0 +1,1 @@
+"""Adapt a finished artifact to a user's own texts."""

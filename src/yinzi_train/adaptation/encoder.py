@@ -1,0 +1,126 @@
+"""Tune the encoder of an artifact on a user's sentences, and make it int8 again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yinzi.errors import ConfigError
+from yinzi.scoring.encoder import ENCODER_GRAPH, Encoder
+from yinzi_train.adaptation.domain import Base
+from yinzi_train.adaptation.options import AdaptationOptions
+from yinzi_train.adaptation.text_dataset import write_text_dataset
+from yinzi_train.adaptation.texts import DomainTexts
+
+__all__ = ["TunedEncoder", "tune_encoder"]
+
+
+@dataclass(frozen=True, eq=False)
+class TunedEncoder:
+    """An encoder ready to be written.
+
+    Attributes:
+        component: section of the artifact: arrays, and the graph as bytes.
+        parameters: table of the manifest.
+        scorer: the same, opened.
+        n_trained: parameters that were trained.
+    """
+
+    component: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    scorer: Encoder
+    n_trained: int
+
+
+def tune_encoder(
+    base: Base,
+    texts: DomainTexts,
+    work: Path,
+    *,
+    data: Path | None,
+    options: AdaptationOptions,
+    on_step: Callable[[str, int, int], None],
+) -> TunedEncoder:
+    """Tune the encoder on the first part of the texts; the second stops it.
+
+    With a dataset, general rows are replayed. Without one, the layers stay as they are but for the
+    last: few parameters forget little.
+
+    Args:
+        base: what is adapted.
+        texts: of the domain.
+        work: a folder for dataset and run.
+        data: dataset that the encoder was trained on, None for none.
+        options: of the training.
+        on_step: called as the work goes on.
+
+    Raises:
+        ConfigError: the artifact has no encoder.
+    """
+    if base.converter.decoder.scorer is None:
+        raise ConfigError(
+            f"artifact {base.converter.artifact.manifest.name!r} has no encoder to tune: "
+            "leave out --encoder"
+        )
+    from yinzi_train.compression import ParityLimits, export_encoder
+    from yinzi_train.compression.check_rows import read_check_rows
+    from yinzi_train.dataset.reader import open_dataset
+    from yinzi_train.finetuning import finetune
+    from yinzi_train.model.families import load_checkpoint
+    from yinzi_train.training.config import read_training_config
+
+    folder = write_text_dataset(work / "dataset", texts, base.labeller)
+    replayed = "" if data is None else str(data)
+    settings = {
+        "finetuning.method": "full" if replayed else "last_layers",
+        "finetuning.min_coverage": 0.5,
+        "finetuning.min_rows": 50,
+        "finetuning.replay.data": replayed,
+        "finetuning.replay.share": options.replay_share,
+        "finetuning.replay.validation_rows": 200,
+        "balance.exponent": 0.0,
+        "balance.max_copies": 1.0,
+        "training.learning_rate": options.learning_rate,
+        "training.warmup_steps": 5,
+        "training.schedule": "linear",
+        "training.min_learning_rate": 0.0,
+        "training.max_epochs": options.max_epochs,
+        "training.rows_per_batch": 32,
+        "training.ema_decay": 0.0,
+        "training.eval_steps": 20,
+        "training.patience": 3,
+        "training.log_steps": 5,
+    }
+    overrides = [f"{name}={json.dumps(value)}" for name, value in settings.items()]
+    overrides.append("balance.domain_factors={}")
+    on_step("tuning the encoder", 0, 1)
+    finetune(
+        read_training_config(overrides=overrides),
+        model=base.converter.artifact.folder,
+        data=folder,
+        out=work / "run",
+        on_progress=lambda progress: on_step(
+            "tuning the encoder", progress.step, max(progress.max_steps, progress.step)
+        ),
+    )
+    found = load_checkpoint(work / "run" / "final")
+    rows = read_check_rows(
+        open_dataset(folder),
+        found.vocab,
+        found.pairs,
+        ngram_orders=found.model.config.ngram_orders,
+        ngram_rows=found.model.config.ngram_rows,
+    )
+    exported = export_encoder(found.model, found.vocab, found.pairs, rows, limits=ParityLimits())
+    scorer = Encoder(
+        exported.graph, exported.arrays, exported.parameters, label="the tuned encoder"
+    )
+    return TunedEncoder(
+        {**exported.arrays, ENCODER_GRAPH: exported.graph},
+        exported.parameters,
+        scorer,
+        sum(one.numel() for one in found.model.parameters()),
+    )
