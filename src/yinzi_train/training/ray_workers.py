@@ -327,7 +327,7 @@ def _ray(address: str, n_workers: int) -> Iterator[None]:
             f"--ray-address is {given!r}: Ray Train does not run through a client; give 'auto' or "
             "host:6379 on a machine of the cluster, or submit the command with `ray job submit`"
         )
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     before = {name: os.environ.get(name) for name in _SWITCHES}
     os.environ.update(_SWITCHES)
     logging.getLogger("ray.train").setLevel(logging.ERROR)
