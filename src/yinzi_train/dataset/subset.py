@@ -54,6 +54,9 @@ def subset_dataset(
 ) -> Dataset:
     """Write rows of a dataset as a dataset of its own, in one shard; columns and ids stay.
 
+    `config["subset"]` of its manifest tells how they were drawn: `drawn` has, for each new split,
+    how many rows are of which old one.
+
     Args:
         dataset: what rows are drawn from; nothing is written into it.
         out: folder of the new dataset, new or empty.
@@ -91,6 +94,7 @@ def subset_dataset(
             "sources": None if sources is None else sorted(sources),
             "domains": None if domains is None else sorted(domains),
             "drawn_from": None if drawn_from is None else list(drawn_from),
+            "drawn": chosen.drawn,
             "seed": seed,
         }
         write_manifest(folder, _summarize(groups, dataset.manifest, written, settings))
@@ -107,10 +111,12 @@ class _Chosen:
     Attributes:
         rows: int64 [n], their numbers over all shards, rising.
         splits: int64 [n], index in `SPLITS` of the new split.
+        drawn: how many rows of each new split are of which old one.
     """
 
     rows: NDArray[np.int64]
     splits: NDArray[np.int64]
+    drawn: Mapping[str, Mapping[str, int]]
 
 
 def _check(out: Path, n_rows: Mapping[str, int], drawn_from: Sequence[str] | None) -> None:
@@ -170,7 +176,11 @@ def _deal(
         pool = pool[wanted:]
     joined = np.concatenate(rows)
     order = np.argsort(joined)
-    return _Chosen(joined[order], np.concatenate(splits)[order])
+    drawn = {
+        name: {old: int(np.isin(part, found[old]).sum()) for old in SPLITS}
+        for name, part in zip(reversed(SPLITS), rows, strict=True)
+    }
+    return _Chosen(joined[order], np.concatenate(splits)[order], drawn)
 
 
 def _take(dataset: Dataset, chosen: _Chosen) -> Iterator[pa.Table]:

@@ -68,6 +68,9 @@ def test_splits_are_used_up_in_order(dataset: Dataset, tmp_path: Path) -> None:
     held_out = ids(dataset, "test") | ids(dataset, "validation")
     assert test | validation | train > held_out & news  # all ten of them before those of train
     assert len(train & ids(dataset, "train")) == 6
+    drawn = small.manifest.config["subset"]["drawn"]
+    assert drawn["test"] == {"train": 0, "validation": 0, "test": 3}
+    assert drawn["train"] == {"train": 6, "validation": 4, "test": 0}
 
 
 def test_draw_depends_on_the_seed_alone(dataset: Dataset, tmp_path: Path) -> None:
