@@ -98,6 +98,12 @@ def main() -> None:
             figures.append(bench.measured(name))
             print(_row(figures[-1]), file=sys.stderr, flush=True)
     print(to_markdown(figures))
+    for one in figures:
+        if one["method"] == BASE:
+            print(
+                f"\n{one['domain']}: of the {arguments.sentences} sentences, {one['n_unseen']} are "
+                "of splits that the shipped encoder was not trained on."
+            )
     if arguments.json is not None:
         text = json.dumps(figures, ensure_ascii=False, indent=1)
         arguments.json.write_text(text + "\n", encoding="utf-8")
