@@ -24,7 +24,6 @@ DOMAINS = {
     "medical": ["medical__med-dialogue-toyhom"],
     "dialogue": ["service__crosswoz"],
 }
-N_HELD_OUT = 500
 STAGES: dict[str, dict[str, Any]] = {
     "language model": {"uses_new_words": False},
     "language model, new words": {},
@@ -46,13 +45,17 @@ def main() -> None:
     parser.add_argument("--domain", nargs="+", choices=list(DOMAINS), default=list(DOMAINS))
     parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES)[:2])
     parser.add_argument("--sentences", type=int, default=2000, help="to adapt to")
+    parser.add_argument("--held-out", type=int, default=500, help="sentences to measure on")
+    parser.add_argument("--rows", type=int, default=500, help="general rows of each set, and half")
     parser.add_argument("--replay", action="store_true", help="replay --data for the encoder")
     parser.add_argument("--json", type=Path, help="where figures go")
     given = parser.parse_args()
     print(_HEADER, flush=True)
     figures = []
     for domain in given.domain:
-        adapted_to, held_out = _texts(given.data, DOMAINS[domain], given.sentences)
+        adapted_to, held_out = _texts(
+            given.data, DOMAINS[domain], given.sentences, given.held_out
+        )
         # The last part of the file is what is held out.
         share = len(held_out) / (len(adapted_to) + len(held_out))
         for stages in given.stages:
@@ -67,7 +70,10 @@ def main() -> None:
                     dev=given.dev,
                     data=given.data if given.replay else None,
                     options=AdaptationOptions(
-                        split_order="order", held_out_share=share, **STAGES[stages]
+                        split_order="order",
+                        held_out_share=share,
+                        max_rows=given.rows * len(given.dev),
+                        **STAGES[stages],
                     ),
                     forces=True,
                     on_step=lambda stage, n_done, n_total: print(
@@ -80,19 +86,21 @@ def main() -> None:
         given.json.write_text(json.dumps(figures, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def _texts(folder: Path, sources: list[str], n_sentences: int) -> tuple[list[str], list[str]]:
+def _texts(
+    folder: Path, sources: list[str], n_sentences: int, n_held_out: int
+) -> tuple[list[str], list[str]]:
     """Return sentences to adapt to, and others; of a small source the test split comes first."""
     chance = random.Random(0)
     dataset = open_dataset(folder)
     found: dict[str, None] = {}
-    n_wanted = n_sentences + N_HELD_OUT
+    n_wanted = n_sentences + n_held_out
     for split in ("test", "validation", "train"):
         if len(found) < n_wanted:
             rows = dataset.iter_rows(split=split, sources=sources, columns=("text",))
             texts = [row["text"] for row in rows]
             chance.shuffle(texts)
             found |= dict.fromkeys(texts)
-    held_out, rest = list(found)[:N_HELD_OUT], list(found)[N_HELD_OUT:n_wanted]
+    held_out, rest = list(found)[:n_held_out], list(found)[n_held_out:n_wanted]
     chance.shuffle(rest)
     return rest, held_out
 

@@ -32,7 +32,7 @@ from pypinyin import Style, lazy_pinyin
 from benchmarks.machine import ONE_THREAD, default_core, machine_facts
 from yinzi.artifact import Artifact
 from yinzi.errors import YinziError
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import read_language_model
 from yinzi.lexicon import Lexicon
 from yinzi.pinyin import SYLLABLES
 from yinzi.text import is_hanzi
@@ -97,9 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _lexicon(artifact: Artifact) -> tuple[Lexicon, NDArray[np.float32]]:
-    parameters = artifact.manifest.parameters["language_model"]
-    model = LanguageModel(artifact.arrays("language_model"), parameters)
-    return Lexicon(artifact.arrays("lexicon")), model.unigram_logprobs
+    return Lexicon(artifact.arrays("lexicon")), read_language_model(artifact).unigram_logprobs
 
 
 def _systems(labeller: Labeller) -> dict[str, Read]:

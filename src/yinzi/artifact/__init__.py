@@ -5,7 +5,21 @@ The byte layout is described in `format.md` beside this file.
 
 from __future__ import annotations
 
-from yinzi.artifact.manifest import FORMAT_VERSION, FileEntry, Manifest, Source
+from yinzi.artifact.manifest import (
+    FORMAT_VERSION,
+    FileEntry,
+    Manifest,
+    Source,
+    needed_format_version,
+)
 from yinzi.artifact.reader import Artifact, resolve_artifact
 
-__all__ = ["FORMAT_VERSION", "Artifact", "FileEntry", "Manifest", "Source", "resolve_artifact"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Artifact",
+    "FileEntry",
+    "Manifest",
+    "Source",
+    "needed_format_version",
+    "resolve_artifact",
+]

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from yinzi.errors import ArtifactError
 
-__all__ = ["FORMAT_VERSION", "FileEntry", "Manifest", "Source"]
+__all__ = ["FORMAT_VERSION", "FileEntry", "Manifest", "Source", "needed_format_version"]
 
-FORMAT_VERSION: Final = 1
-"""The artifact format this yinzi writes; it reads this one and earlier ones."""
+FORMAT_VERSION: Final = 2
+"""The latest artifact format that this yinzi knows; it reads this one and earlier ones."""
+_SECTION_VERSIONS: Final[Mapping[str, int]] = {"domain": 2}
+"""Formats that brought a section without which the others would be misread."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -58,7 +60,7 @@ class Manifest:
     sources: tuple[Source, ...]
     metrics: Mapping[str, Any]
     training: Mapping[str, Any]
-    format_version: int = field(default=FORMAT_VERSION)
+    format_version: int = field(default=1)  # see `needed_format_version`
 
     @property
     def total_bytes(self) -> int:
@@ -132,6 +134,15 @@ class Manifest:
             training=_take(raw, "training", dict, label),
             format_version=raw["format_version"],
         )
+
+
+def needed_format_version(sections: Iterable[str]) -> int:
+    """Return the format of an artifact by its sections: the earliest that reads all of it rightly.
+
+    >>> needed_format_version(["lexicon", "language_model"])
+    1
+    """
+    return max((_SECTION_VERSIONS.get(section, 1) for section in sections), default=1)
 
 
 def _check_format_version(found: object, label: str) -> None:

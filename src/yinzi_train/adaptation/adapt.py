@@ -106,9 +106,12 @@ def adapt(
             opened, texts, general, work, options=options, encoder=encoder, on_step=on_step
         )
         seconds = clock() - started
+        n_trained = 0 if encoder is None else encoder.n_trained
+        if not choice.uses_tuned_encoder:
+            encoder = None
         draft = work / place.name
         _write(draft, opened, domain, choice, encoder=encoder, created=created, options=options)
-        figures = _figures(texts, domain, choice, encoder, seconds)
+        figures = _figures(texts, domain, choice, n_trained, seconds)
         report = _measured(
             opened, draft, texts=texts, general=general, figures=figures, on_step=on_step
         )
@@ -229,7 +232,7 @@ def _figures(
     texts: DomainTexts,
     domain: Domain | None,
     choice: Choice,
-    encoder: TunedEncoder | None,
+    n_trained: int,
     seconds: float,
 ) -> dict[str, Any]:
     tables = {} if domain is None else domain.parameters
@@ -242,7 +245,8 @@ def _figures(
         "n_new_words": 0 if domain is None else len(domain.new_words),
         "new_words": [] if domain is None else [word.text for word in domain.new_words[:10]],
         "n_ngrams": sum(tables[name]["n_ngrams"] for name in ("bigram", "trigram") if tables),
-        "n_trained_parameters": 0 if encoder is None else encoder.n_trained,
+        "n_trained_parameters": n_trained,
+        "uses_tuned_encoder": choice.uses_tuned_encoder,
         "general_weight": choice.general_weight,
         "encoder_share": choice.encoder_share,
         "seconds": round(seconds, 1),

@@ -30,6 +30,7 @@ class Choice:
     Attributes:
         weights: float32 [4, 4] of the mixture; None without a domain model.
         encoder_share: of the weights of the encoder.
+        uses_tuned_encoder: the tuned encoder is taken rather than the base's.
         general_weight: what general text counted in fitting; None where there was none.
         accuracy: MIU accuracy @1 on rows of the domain, plus a tenth of that @5.
         general_loss: points lost on general rows, 0 without any.
@@ -38,8 +39,9 @@ class Choice:
     weights: NDArray[np.float32] | None
     encoder_share: float
     general_weight: float | None
-    accuracy: float
-    general_loss: float
+    uses_tuned_encoder: bool = False
+    accuracy: float = 0.0
+    general_loss: float = 0.0
 
 
 def choose_weights(
@@ -65,12 +67,12 @@ def choose_weights(
         rows: the same as rows.
         general: general rows by set.
         options: what to try.
-        scorer: a tuned encoder; None for that of the base.
+        scorer: a tuned encoder, taken if it is better than that of the base; None for none.
         on_step: called with steps done and steps in all.
     """
     mixtures = _mixtures(base, domain, texts, general, options)
     shares = options.encoder_shares if base.converter.decoder.scorer is not None else ()
-    n_steps, n_done = 1 + len(mixtures) + len(shares), 0
+    n_steps, n_done = 1 + len(mixtures) + len(shares) + (scorer is not None), 0
     on_step(n_done, n_steps)
     before = mean_accuracy(base.converter, general)
     n_done += 1
@@ -79,7 +81,11 @@ def choose_weights(
     def tried(choice: Choice) -> Choice:
         nonlocal n_done
         converter = with_domain(
-            base, domain, choice.weights, encoder_share=choice.encoder_share, scorer=scorer
+            base,
+            domain,
+            choice.weights,
+            encoder_share=choice.encoder_share,
+            scorer=scorer if choice.uses_tuned_encoder else None,
         )
         metrics = convert_rows(converter, rows).metrics()
         accuracy = metrics["miu_accuracy@1"] + 0.1 * metrics["miu_accuracy@5"]
@@ -88,9 +94,13 @@ def choose_weights(
         on_step(n_done, n_steps)
         return replace(choice, accuracy=accuracy, general_loss=loss)
 
-    tries = [tried(Choice(weights, 1.0, given, 0.0, 0.0)) for given, weights in mixtures]
-    best = _best(tries, options)
+    is_tuned = scorer is not None
+    best = _best(
+        [tried(Choice(weights, 1.0, given, is_tuned)) for given, weights in mixtures], options
+    )
     tries = [best] + [tried(replace(best, encoder_share=share)) for share in shares]
+    if is_tuned:
+        tries.append(tried(replace(best, uses_tuned_encoder=False)))
     return _best(tries, options)
 
 

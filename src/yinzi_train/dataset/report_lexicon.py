@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from yinzi.artifact import Artifact
 from yinzi.artifact.reader import MANIFEST_NAME
 from yinzi.errors import LexiconError
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import read_language_model
 from yinzi.lexicon import Lexicon
 from yinzi.pinyin import SYLLABLES
 from yinzi_train.dataset.report_counts import SentenceBatch
@@ -119,9 +119,7 @@ def read_report_lexicon(path: Path | str) -> ReportLexicon:
     folder = Path(path)
     if not (folder / "word_hanzi.npy").is_file() or (folder / MANIFEST_NAME).is_file():
         artifact = Artifact.open(path)
-        model = LanguageModel(
-            artifact.arrays("language_model"), artifact.manifest.parameters["language_model"]
-        )
+        model = read_language_model(artifact)
         lexicon = Lexicon(artifact.arrays("lexicon"))
         logprobs = model.unigram_logprobs[: lexicon.n_words]
         name = f"{artifact.manifest.name} {artifact.manifest.version}"

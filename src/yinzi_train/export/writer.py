@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yinzi.artifact import Artifact, FileEntry, Manifest, Source
+from yinzi.artifact import Artifact, FileEntry, Manifest, Source, needed_format_version
 from yinzi.artifact.checksum import sha256_hex
 from yinzi.artifact.reader import MANIFEST_NAME
 from yinzi.errors import ArtifactError, ConfigError
@@ -85,6 +85,7 @@ def write_artifact(
             sources=tuple(sources),
             metrics=metrics or {},
             training=training or {},
+            format_version=needed_format_version(components),
         )
         _write_synced(temporary / MANIFEST_NAME, manifest.to_json())
         _check_readable(temporary, components)

@@ -120,7 +120,7 @@ DAMAGES = {
     "no_format_version": (drop_field("format_version"), "has format_version None"),
     "odd_format_version": (set_field("format_version", "1"), "has format_version '1'"),
     "boolean_format_version": (set_field("format_version", True), "has format_version True"),
-    "later": (set_field("format_version", 2), "format version 2 was written by a later yinzi"),
+    "later": (set_field("format_version", 3), "format version 3 was written by a later yinzi"),
     "no_files": (drop_field("files"), "lacks the field 'files'"),
     "files_list": (set_field("files", []), "field 'files' is a list, expected a dict"),
     "no_parameters": (drop_field("parameters"), "lacks the field 'parameters'"),

@@ -78,7 +78,7 @@ def edit(folder: Path) -> None:
 def raise_version(folder: Path) -> None:
     path = folder / "manifest.json"
     raw = json.loads(path.read_text(encoding="utf-8"))
-    raw["format_version"] = 2
+    raw["format_version"] = 3
     path.write_text(json.dumps(raw), encoding="utf-8")
 
 
@@ -89,7 +89,7 @@ def remove_file(folder: Path) -> None:
 DAMAGES = {
     "truncated": (truncate, "word_hanzi.npy has", "the file is truncated"),
     "edited": (edit, "trigram_cells.npy sha256 is", "damaged or edited"),
-    "later_version": (raise_version, "format version 2", "later yinzi"),
+    "later_version": (raise_version, "format version 3", "later yinzi"),
     "missing_file": (remove_file, "hanzi.npy is missing", "fetch the artifact again"),
     "missing_folder": (shutil.rmtree, "no artifact folder", "the path does not exist"),
 }

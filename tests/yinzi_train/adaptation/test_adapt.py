@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import yinzi
@@ -20,21 +18,6 @@ from yinzi_train.adaptation.options import AdaptationOptions
 from yinzi_train.adaptation.place import artifact_place, work_folder
 
 OPTIONS = AdaptationOptions(new_words=NewWordOptions(min_count=5, min_cohesion=0.5, min_entropy=0))
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sentences of few hanzi, all different."""
-    chance = random.Random(0)
-    words = yinzi.load(TINY).decoder.lexicon
-    hanzi = [text for text in words.texts(np.arange(words.n_words)) if len(text) <= 2]
-    lines = [
-        chance.choice(hanzi) + chance.choice(hanzi) + chance.choice(hanzi) + "。"
-        for _ in range(600)
-    ]
-    path = tmp_path_factory.mktemp("texts") / "my.txt"
-    path.write_bytes("\n".join(dict.fromkeys(lines)).encode("gb18030"))
-    return path
 
 
 @pytest.fixture(scope="module")
