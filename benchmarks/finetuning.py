@@ -194,10 +194,10 @@ class Bench:
     @classmethod
     def of(cls, domain: str, arguments: argparse.Namespace) -> Bench:
         """Write what is not there yet."""
-        folder, replayed = arguments.out / domain, arguments.out / "replayed"
+        folder, replayed = arguments.out / domain, arguments.out / "replay"
         large = open_dataset(arguments.data)
         if not replayed.exists():
-            subset_dataset(large, replayed, {"train": N_REPLAYED})
+            subset_dataset(large, replayed, {"train": N_REPLAYED, "validation": N_VALIDATION})
         held_out, n_unseen = domain_dataset(large, DOMAINS[domain], arguments.sentences, folder)
         general = []
         for path in arguments.dev:

@@ -227,8 +227,8 @@ def _summarize(
     by_source: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for (source, domain, licence, split, fold), counts in groups.items():
         count = Count(*counts[:2])
-        for key in (("domain", domain), ("licence", licence), ("split", split)):
-            totals[key] += count
+        for column, name in (("domain", domain), ("licence", licence), ("split", split)):
+            totals[column, name] += count
         if split == "train":
             totals["fold", fold] += count
         for index, value in enumerate(counts):
