@@ -53,9 +53,7 @@ def main() -> None:
     print(_HEADER, flush=True)
     figures = []
     for domain in given.domain:
-        adapted_to, held_out = _texts(
-            given.data, DOMAINS[domain], given.sentences, given.held_out
-        )
+        adapted_to, held_out = _texts(given.data, DOMAINS[domain], given.sentences, given.held_out)
         # The last part of the file is what is held out.
         share = len(held_out) / (len(adapted_to) + len(held_out))
         for stages in given.stages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,10 @@ __all__ = ["TunedEncoder", "tune_encoder"]
 
 _ROWS_PER_BATCH: Final = 32
 _EVALUATION_STEPS: Final = 80
+_MIN_AGREEMENT: Final = 0.95
 _MAX_DROP: Final = 0.01
-"""Share of places that int8 may have right less: there are few to tell by, and what the encoder is
-worth in the whole system is measured afterwards."""
+"""Looser than for an encoder that ships: a few thousand places of hard text are compared, and what
+int8 is worth in the whole system is measured before the encoder is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +51,10 @@ def tune_encoder(
     options: AdaptationOptions,
     on_step: Callable[[str, int, int], None],
 ) -> TunedEncoder:
-    """Tune the encoder on the first part of the texts; the second stops it.
+    """Tune the encoder on the first part of the texts; the second tells when it is best.
 
-    With a dataset, general rows are replayed. Without one, the layers stay as they are but for the
-    last: few parameters forget little.
+    With a dataset, general rows are replayed and everything trains. Without one, only the output
+    and the last layer train: few parameters forget little.
 
     Args:
         base: what is adapted.
@@ -115,14 +116,16 @@ def tune_encoder(
         ),
     )
     found = load_checkpoint(work / "run" / "final")
+    checked = replace(texts, train=texts.tune, tune=texts.train)
     rows = read_check_rows(
-        open_dataset(folder),
+        open_dataset(write_text_dataset(work / "checked", checked, base.labeller)),
         found.vocab,
         found.pairs,
         ngram_orders=found.model.config.ngram_orders,
         ngram_rows=found.model.config.ngram_rows,
     )
-    exported = export_encoder(found.model, found.vocab, found.pairs, rows, limits=ParityLimits(max_drop=_MAX_DROP))
+    limits = ParityLimits(min_agreement=_MIN_AGREEMENT, max_drop=_MAX_DROP)
+    exported = export_encoder(found.model, found.vocab, found.pairs, rows, limits=limits)
     scorer = Encoder(
         exported.graph, exported.arrays, exported.parameters, label="the tuned encoder"
     )

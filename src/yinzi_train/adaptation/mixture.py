@@ -4,8 +4,7 @@ The mixture p = (1 - w) p_base + w p_domain is fitted on text that neither model
 (Jelinek and Mercer 1980). There is one weight for each pair of orders that the contexts have in the
 two models. Text of the domain alone would give the domain model most of the weight everywhere;
 general text is fitted together with it, so that the domain model keeps its weight only where its
-contexts tell that the text is of the domain. Measured on law: 3.6 points more in the domain with
-and without general text, but nothing lost elsewhere instead of 1.0 points.
+contexts tell that the text is of the domain.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ _LEAST: Final = 1e-4
 _GUARDED_SHIFTS: Final = np.array(
     [[0, 0, 0, 0], [0, 0, 0, 0], [0, -3.0, -2.9, 0], [0, -3.0, -2.6, -1.8]], dtype=np.float64
 )
-"""What general text of three times the weight changes in the log odds, on medical text."""
+"""What general text that counts three times changes in the log odds, read off the fits on one
+medical text: weights fall only where the base has seen what comes before (the last two rows)."""
 
 
 class WordLogprobs(NamedTuple):

@@ -131,6 +131,12 @@ def adapt(
     )
     place = artifact_place(name, out, replaces=replace)
     date = creation_date(created)
+    if encoder:
+        from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+
+        limit_threads()
+        quiet_libraries()
+        keep_memory()
     try:
         with _stage_progress() as on_step:
             report = adapt_artifact(
@@ -185,6 +191,8 @@ def _print_report(report: AdaptationReport) -> None:
         f"{figures['n_new_words']} new words{f' ({words}, …)' if words else ''}, "
         f"{figures['n_ngrams']} n-grams, {figures['seconds']} s"
     )
+    if figures["n_trained_parameters"] and not figures["uses_tuned_encoder"]:
+        console.print("The tuned encoder was no better on the part for tuning: the base's is kept.")
     if not report.general:
         console.print(
             "No general sets: what is lost elsewhere was not measured, and the domain model got "

@@ -35,6 +35,15 @@ def test_adapted_artifact_loads_by_name(adapted: Path, monkeypatch: pytest.Monke
     assert "report" in converter.artifact.manifest.training["adaptation"]
 
 
+def test_reader_of_the_format_before_refuses_it(
+    adapted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert yinzi.load(adapted).artifact.manifest.format_version == 2
+    monkeypatch.setattr("yinzi.artifact.manifest.FORMAT_VERSION", 1)
+    with pytest.raises(ArtifactError, match="format version 2 was written by a later yinzi"):
+        yinzi.load(adapted)
+
+
 def test_unknown_name_lists_own_artifacts_but_no_leftovers(
     adapted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
