@@ -19,10 +19,11 @@ __all__ = ["TunedEncoder", "tune_encoder"]
 
 _ROWS_PER_BATCH: Final = 32
 _EVALUATION_STEPS: Final = 80
-_MIN_AGREEMENT: Final = 0.95
-_MAX_DROP: Final = 0.01
-"""Looser than for an encoder that ships: a few thousand places of hard text are compared, and what
-int8 is worth in the whole system is measured before the encoder is taken."""
+_MIN_AGREEMENT: Final = 0.9
+_MAX_DROP: Final = 0.05
+"""Looser than for an encoder that ships, and only against what is broken: rounding to int8 undoes
+part of the small changes, by 1.4 % of the places of medical text. Whether what is left is worth
+having is measured in the whole system, against the encoder of the base."""
 
 
 @dataclass(frozen=True, eq=False)
