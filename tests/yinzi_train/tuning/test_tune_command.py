@@ -90,6 +90,7 @@ def check_finished(out: Path, n_trials: int) -> None:
     load_checkpoint(models[0])
 
 
+@pytest.mark.usefixtures("real_plots")
 def test_command_tunes_training(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
