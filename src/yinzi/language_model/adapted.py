@@ -100,8 +100,12 @@ class WordParts:
             found.append(array)
         words, first, last, before, _ = found
         is_rising = bool((words[1:] > words[:-1]).all())
-        limits = ((words, 0, n_words), (first, 0, n_base_words), (last, 0, n_base_words))
-        limits = (*limits, (before, PREVIOUS_WORD, n_base_words))
+        limits = (
+            (words, 0, n_words),
+            (first, 0, n_base_words),
+            (last, 0, n_base_words),
+            (before, PREVIOUS_WORD, n_base_words),
+        )
         if not is_rising or any(
             len(ids) and not low <= ids.min() <= ids.max() < high for ids, low, high in limits
         ):

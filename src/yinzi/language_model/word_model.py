@@ -28,7 +28,10 @@ class WordModel(Protocol):
     n_words: int
     bos_id: int
     eos_id: int
-    unigram_logprobs: NDArray[np.float32]
+
+    @property
+    def unigram_logprobs(self) -> NDArray[np.float32]:
+        """Log p(word) without a context, float32 [n_words + 2], natural log."""
 
     def empty_contexts(self, shape: tuple[int, ...]) -> Any:
         """Make room for contexts."""

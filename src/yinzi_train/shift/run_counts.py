@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.converter import Converter
-from yinzi.language_model import LanguageModel
+from yinzi.language_model import WordModel
 from yinzi.lexicon import Lexicon, ragged_arange
 from yinzi.text import is_hanzi
 from yinzi_train.shift.sample import Sample
@@ -85,7 +85,7 @@ class RunCounter:
     def __init__(self, converter: Converter, common_words: NDArray[np.integer]) -> None:
         self._decoder = converter.decoder
         self.lexicon: Lexicon = converter.decoder.lexicon
-        self.language_model: LanguageModel = converter.decoder.language_model
+        self.language_model: WordModel = converter.decoder.language_model
         self._is_rare = np.ones(self.lexicon.n_words, np.bool_)
         self._is_rare[common_words] = False
         self._is_first = first_choices(self.lexicon, self.language_model.unigram_logprobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from yinzi_train.dataset.storage import atomic_path
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-__all__ = ["COLUMNS", "MetricsLog", "read_metrics"]
+__all__ = ["COLUMNS", "MetricsLog", "draw_curves", "read_metrics"]
 
 COLUMNS: Final = (
     *("step", "targets", "minutes", "loss", "accuracy", "learning_rate", "tokens_per_second"),
@@ -23,6 +24,8 @@ COLUMNS: Final = (
 CSV_NAME: Final = "metrics.csv"
 CURVES_NAME: Final = "curves.png"
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8C8C8C"
+_DRAW_SECONDS: Final = 60.0
+"""Seconds between two pictures at least; one takes about half a second."""
 _COLOURS: Final = (ORANGE, GREEN, "#CC79A7", "#D55E00", "#56B4E9", GREY)
 
 
@@ -57,10 +60,13 @@ class MetricsLog:
         self._rewrite()
         self._writer: SummaryWriter | None = None
         self._first_step = first_step
+        self._last_drawn = time.monotonic()
+        self._is_drawn = True
 
     def add(self, row: Mapping[str, float], *, kind: str = "training") -> None:
         """Add a row; figures of a kind are together in TensorBoard."""
         self.rows.append(dict(row))
+        self._is_drawn = False
         if self._add_columns(row):
             self._rewrite()
         else:
@@ -73,15 +79,22 @@ class MetricsLog:
         board.flush()
 
     def draw(self) -> None:
-        """Write curves.png: loss and accuracy against targets seen."""
-        if self.rows:
-            with atomic_path(self._folder / CURVES_NAME) as part:
-                _draw(self.rows, self._columns, part)
+        """Write curves.png, loss and accuracy against targets seen, unless that was just done."""
+        if time.monotonic() - self._last_drawn >= _DRAW_SECONDS:
+            self._draw()
 
     def close(self) -> None:
-        """End TensorBoard's file."""
+        """Write curves.png as it is at the end, and end TensorBoard's file."""
+        if not self._is_drawn:
+            self._draw()
         if self._writer is not None:
             self._writer.close()
+
+    def _draw(self) -> None:
+        if self.rows:
+            with atomic_path(self._folder / CURVES_NAME) as part:
+                draw_curves(self.rows, self._columns, part)
+        self._last_drawn, self._is_drawn = time.monotonic(), True
 
     def _board(self) -> SummaryWriter:
         if self._writer is None:
@@ -114,7 +127,12 @@ class MetricsLog:
             writer.writerows(self._cells(row) for row in self.rows)
 
 
-def _draw(rows: Sequence[Mapping[str, float]], columns: Sequence[str], path: Path) -> None:
+def draw_curves(rows: Sequence[Mapping[str, float]], columns: Sequence[str], path: Path) -> None:
+    """Write a picture of the figures of a run.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

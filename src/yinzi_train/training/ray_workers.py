@@ -106,7 +106,7 @@ def run_ray_workers(
         ) from error
     with _ray(address, n_workers), tempfile.TemporaryDirectory() as storage:
         _check_resources(n_workers, uses_gpus=uses_gpus)
-        mailbox = ray.remote(num_cpus=0)(_Mailbox).remote()
+        mailbox: Any = ray.remote(num_cpus=0)(_Mailbox).remote()
         trainer = TorchTrainer(
             _work,
             train_loop_config={
@@ -123,9 +123,8 @@ def run_ray_workers(
             ),
             run_config=RunConfig(name="yinzi", storage_path=storage),
         )
-        number, ray_error = _fit(trainer, mailbox)
-        ends: Any = mailbox.ends
-        _raise_first(ray.get(ends.remote()), ray_error, number)
+        number, failure = _fit(trainer, mailbox)
+        _raise_first(ray.get(mailbox.ends.remote()), failure, number)
 
 
 def _fit(trainer: Any, mailbox: Any) -> tuple[int, Exception | None]:

@@ -235,6 +235,7 @@ def test_gradient_that_is_no_number_stops_the_run(tiny_dataset: Path, tmp_path: 
             run(tiny_dataset, tmp_path / "run")
 
 
+@pytest.mark.usefixtures("real_curves")
 def test_figures_and_pictures_of_a_run_can_be_read(tiny_dataset: Path, tmp_path: Path) -> None:
     from matplotlib.image import imread
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
