@@ -9,7 +9,7 @@ are those of the extended lexicon; each stands for one or more words of the base
 the base model the words that it is put together of. So the base's probability of a new word is that
 of its parts, and what follows the new word follows its last parts.
 
-Measured cost: a line takes up to 1.3 times as long; the base alone is as fast as before.
+Measured cost: a line takes 1.2 times as long as with the base.
 """
 
 from __future__ import annotations

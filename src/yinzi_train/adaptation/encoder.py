@@ -21,9 +21,9 @@ _ROWS_PER_BATCH: Final = 32
 _EVALUATION_STEPS: Final = 80
 _MIN_AGREEMENT: Final = 0.9
 _MAX_DROP: Final = 0.05
-"""Looser than for an encoder that ships, and only against what is broken: rounding to int8 undoes
-part of the small changes, by 1.4 % of the places of medical text. Whether what is left is worth
-having is measured in the whole system, against the encoder of the base."""
+"""Looser than for an encoder that ships, and only against what is broken: rounding to int8 cost
+1.4 % of the places of medical text. Whether the encoder is worth having all the same is measured
+in the whole system, against that of the base."""
 
 
 @dataclass(frozen=True, eq=False)
