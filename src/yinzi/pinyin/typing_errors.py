@@ -70,7 +70,7 @@ class CorrectionOptions:
     real_word_logprob: float = -3.0
     max_logprob: float = -1.0
     margin: float = 6.0
-    max_edges: int = 16
+    max_edges: int = 8
     letters_per_slip: int = 24
     min_letters: int = 4
 

@@ -21,6 +21,8 @@ from yinzi_train.adaptation.options import AdaptationOptions
 __all__ = ["Choice", "choose_weights", "mean_accuracy"]
 
 _SHARE_OF_LOSS: Final = 0.2
+_LEAST_GAIN: Final = 0.005
+"""What less weight of the encoder must gain in the domain; less than that may be chance."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ def choose_weights(
     best = _best(
         [tried(Choice(weights, 1.0, given, is_tuned)) for given, weights in mixtures], options
     )
-    tries = [best] + [tried(replace(best, encoder_share=share)) for share in shares]
+    tries = [best]
+    for share in shares:
+        less = tried(replace(best, encoder_share=share))
+        if less.accuracy > best.accuracy + _LEAST_GAIN:
+            tries.append(less)
     if is_tuned:
         tries.append(tried(replace(best, uses_tuned_encoder=False)))
     return _best(tries, options)

@@ -54,8 +54,9 @@ def tune_encoder(
 ) -> TunedEncoder:
     """Tune the encoder on the first part of the texts; the second tells when it is best.
 
-    With a dataset, general rows are replayed and everything trains. Without one, only the output
-    and the last layer train: few parameters forget little.
+    The output and the last two layers train, with settings that a study found (configs/tune.toml,
+    docs/experiments.md). Without a dataset to replay general rows from, only the last layer does,
+    and slowly, as it would forget.
 
     Args:
         base: what is adapted.
@@ -84,7 +85,9 @@ def tune_encoder(
     folder = write_text_dataset(work / "dataset", texts, base.labeller)
     replayed = "" if data is None else str(data)
     settings = {
-        "finetuning.method": "full" if replayed else "last_layers",
+        "finetuning.method": "last_layers",
+        "finetuning.n_layers": 2 if replayed else 1,
+        "finetuning.restores_best": True,
         "finetuning.min_coverage": 0.5,
         "finetuning.min_rows": 50,
         "finetuning.replay.data": replayed,
@@ -92,7 +95,7 @@ def tune_encoder(
         "finetuning.replay.validation_rows": 0,
         "balance.exponent": 0.0,
         "balance.max_copies": 1.0,
-        "training.learning_rate": options.learning_rate,
+        "training.learning_rate": options.learning_rate * (1.0 if replayed else 0.1),
         "training.warmup_steps": 5,
         "training.schedule": "linear",
         "training.min_learning_rate": 0.0,

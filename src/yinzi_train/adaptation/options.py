@@ -39,11 +39,11 @@ class AdaptationOptions:
     """Of the split."""
     new_words: NewWordOptions = field(default_factory=NewWordOptions)
     """What counts as a new word."""
-    learning_rate: float = 1e-4
-    """Of the encoder; small, as its start is good."""
-    max_epochs: int = 3
+    learning_rate: float = 3e-3
+    """Of the encoder; a tenth of it where no general rows are replayed."""
+    max_epochs: int = 2
     """Of the encoder."""
-    replay_share: float = 0.5
+    replay_share: float = 0.3
     """Share of general rows in a batch of the encoder, where there is a dataset."""
 
     def __post_init__(self) -> None:
