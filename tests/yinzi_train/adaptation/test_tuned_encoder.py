@@ -42,7 +42,7 @@ SIZES = {
     "max_distance": 6,
 }
 OPTIONS = AdaptationOptions(
-    uses_language_model=False, uses_encoder=True, learning_rate=1e-2, max_epochs=2
+    uses_language_model=False, uses_encoder=True, learning_rate=1e-2, max_epochs=4
 )
 
 
