@@ -79,6 +79,7 @@ def tune_encoder(
     from yinzi_train.dataset.reader import open_dataset
     from yinzi_train.finetuning import finetune
     from yinzi_train.finetuning.method import PARAMETERS_NAME
+    from yinzi_train.model import ConversionEncoder
     from yinzi_train.model.families import load_checkpoint
     from yinzi_train.training.config import read_training_config
 
@@ -120,6 +121,7 @@ def tune_encoder(
         ),
     )
     found = load_checkpoint(work / "run" / "final")
+    assert isinstance(found.model, ConversionEncoder)  # the artifact's was one
     checked = replace(texts, train=texts.tune, tune=texts.train)
     rows = read_check_rows(
         open_dataset(write_text_dataset(work / "checked", checked, base.labeller)),

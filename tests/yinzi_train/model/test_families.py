@@ -32,7 +32,9 @@ from yinzi_train.model.families import (
 )
 
 
-@pytest.mark.parametrize("family", EVERY)
+@pytest.mark.parametrize(
+    "family", [pytest.param(one, marks=[pytest.mark.slow] * (one == "t5")) for one in EVERY]
+)
 def test_each_family_overfits_a_batch(family: str) -> None:
     torch.manual_seed(0)
     model = build_model(*settings_of(family), VOCAB, PAIRS).train()
