@@ -143,8 +143,7 @@ class Counting(run_callback.RunCallback):
         sys.stdout.write(" ".join(map(str, line)) + "\\n")
         sys.stdout.flush()
 
-from yinzi_train.training import train as module
-module = sys.modules["yinzi_train.training.train"]
+from yinzi_train.training import run as module
 module.RunCallback = Counting
 config, data, out, *overrides = sys.argv[1:]
 train(read_training_config(Path(config), overrides=overrides), data=Path(data), out=Path(out))
