@@ -73,6 +73,20 @@ class Artifact:
         """Return name, version and folder."""
         return f"Artifact({self.manifest.name!r}, {self.manifest.version!r}, {str(self.folder)!r})"
 
+    def parameters(self, name: str) -> Mapping[str, Any]:
+        """Return one table of the manifest's parameters; empty if it is not there.
+
+        Raises:
+            ArtifactError: it is no table.
+        """
+        table = self.manifest.parameters.get(name, {})
+        if not isinstance(table, Mapping):
+            raise ArtifactError(
+                f"artifact {self.manifest.name!r}: parameters of the {name} are {table!r}, "
+                "expected a table; the manifest is damaged or edited, fetch the artifact again"
+            )
+        return table
+
     def arrays(
         self, section: str, *, dtypes: Mapping[str, DTypeLike] | None = None
     ) -> dict[str, NDArray[Any]]:

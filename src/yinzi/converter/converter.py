@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -118,14 +117,14 @@ class Converter:
             )
         if options is None:
             try:
-                options = DecoderOptions.from_parameters(_table(artifact, "decoder"))
+                options = DecoderOptions.from_parameters(artifact.parameters("decoder"))
             except (ConfigError, TypeError) as error:
                 raise ArtifactError(
                     f"artifact {artifact.manifest.name!r}: bad decoder parameters: {error}"
                 ) from error
         if scorer is None and uses_encoder and "encoder" in artifact.manifest.section_bytes():
             scorer = Encoder.from_artifact(artifact)
-        self._temperature = float(_table(artifact, "ranker").get("temperature", 1.0))
+        self._temperature = float(artifact.parameters("ranker").get("temperature", 1.0))
         self.decoder = Decoder(lexicon, language_model, options=options, scorer=scorer)
         self._next_words = NextWords(self.decoder)
 
@@ -428,14 +427,3 @@ def load(
     if user is None:
         return converter
     return converter.with_user(user if isinstance(user, UserLexicon) else UserLexicon(user))
-
-
-def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:
-    """Return one table of the manifest's parameters; empty if it is not there."""
-    table = artifact.manifest.parameters.get(name, {})
-    if not isinstance(table, Mapping):
-        raise ArtifactError(
-            f"artifact {artifact.manifest.name!r}: parameters of the {name} are {table!r}, "
-            "expected a table; the manifest is damaged or edited, fetch the artifact again"
-        )
-    return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -25,11 +25,11 @@ def read_language_model(artifact: Artifact) -> WordModel:
     Raises:
         ArtifactError: something is missing or does not fit together.
     """
-    base = LanguageModel(artifact.arrays("language_model"), _table(artifact, "language_model"))
+    base = LanguageModel(artifact.arrays("language_model"), artifact.parameters("language_model"))
     if DOMAIN_SECTION not in artifact.manifest.section_bytes():
         return base
     arrays = artifact.arrays(DOMAIN_SECTION)
-    parameters = _table(artifact, DOMAIN_SECTION)
+    parameters = artifact.parameters(DOMAIN_SECTION)
     tables = parameters.get("language_model")
     if not isinstance(tables, Mapping):
         raise ArtifactError(
@@ -43,13 +43,3 @@ def read_language_model(artifact: Artifact) -> WordModel:
     except (TypeError, ValueError):
         weights = np.zeros(0, dtype=np.float32)
     return AdaptedLanguageModel(base, domain, parts, weights=weights)
-
-
-def _table(artifact: Artifact, name: str) -> Mapping[str, Any]:
-    table = artifact.manifest.parameters.get(name, {})
-    if not isinstance(table, Mapping):
-        raise ArtifactError(
-            f"artifact {artifact.manifest.name!r}: parameters of the {name} are {table!r}, "
-            "expected a table; the manifest is damaged or edited, fetch the artifact again"
-        )
-    return table

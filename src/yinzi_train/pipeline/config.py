@@ -13,7 +13,7 @@ from yinzi.errors import ConfigError
 from yinzi_train.lexicon.build import LexiconOptions
 from yinzi_train.ngram.kneser_ney import KneserNeyOptions
 from yinzi_train.ngram.tables import TableOptions
-from yinzi_train.pipeline.options import build_options, read_toml, unknown_key_error
+from yinzi_train.pipeline.options import build_options, check_sections, read_toml, unknown_key_error
 
 __all__ = [
     "ArtifactOptions",
@@ -195,11 +195,7 @@ def read_config(path: Path, *, overrides: Sequence[str] = ()) -> BuildConfig:
     """
     tables = read_toml(path, overrides=overrides, example="weights.chat=2")
     label = path.name
-    for name, table in tables.items():
-        if name not in _SECTIONS:
-            raise unknown_key_error(name, list(_SECTIONS), label)
-        if not isinstance(table, dict):
-            raise ConfigError(f"{label}: {name} is {table!r}, expected a table [{name}]")
+    check_sections(tables, list(_SECTIONS), label)
     tables["weights"] = _read_weights(tables.get("weights", {}), label)
     if "artifact" not in tables:
         raise ConfigError(f"{label}: no [artifact]: add it with name and version")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from yinzi.errors import ConfigError
 
-__all__ = ["build_options", "read_toml", "unknown_key_error"]
+__all__ = ["build_options", "check_sections", "read_toml", "unknown_key_error"]
 
 _Options = TypeVar("_Options")
 
@@ -48,6 +48,19 @@ def read_toml(path: Path | None, *, overrides: Sequence[str] = (), example: str)
     for override in overrides:
         _override(tables, override, example=example)
     return tables
+
+
+def check_sections(tables: Mapping[str, Any], known: Sequence[str], label: str) -> None:
+    """Check that a file has known sections only, and that each is a table.
+
+    Raises:
+        ConfigError: one is not; names it.
+    """
+    for name, table in tables.items():
+        if name not in known:
+            raise unknown_key_error(name, list(known), label)
+        if not isinstance(table, dict):
+            raise ConfigError(f"{label}: {name} is {table!r}, expected a table [{name}]")
 
 
 def _parse_toml(text: str, *, label: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from yinzi.errors import ConfigError
 from yinzi_train.dataset.augmentation_config import build_augmentation_config
 from yinzi_train.dataset.balance import BalanceOptions
-from yinzi_train.pipeline.options import build_options, read_toml, unknown_key_error
+from yinzi_train.pipeline.options import build_options, check_sections, read_toml
 from yinzi_train.training.config import OrderOptions, TrainingConfig, TrainingOptions
 
 __all__ = [
@@ -253,12 +253,7 @@ def read_pretraining_config(
     tables = read_toml(path, overrides=overrides, example="training.max_minutes=20")
     label = "--set" if path is None else path.name
     default = PretrainingConfig()
-    known = [part.name for part in fields(PretrainingConfig)]
-    for name, table in tables.items():
-        if name not in known:
-            raise unknown_key_error(name, known, label)
-        if not isinstance(table, dict):
-            raise ConfigError(f"{label}: {name} is {table!r}, expected a table [{name}]")
+    check_sections(tables, [part.name for part in fields(PretrainingConfig)], label)
     balance = default.balance
     if "balance" in tables:  # what is not given is as in the published runs
         base = {name: value for name, value in asdict(balance).items() if value is not None}

@@ -21,7 +21,7 @@ from yinzi_train.dataset.augmentation_config import AugmentationConfig, build_au
 from yinzi_train.dataset.augmentation_typing import TypingErrorOptions
 from yinzi_train.dataset.balance import BalanceOptions
 from yinzi_train.dataset.collator import CollatorOptions
-from yinzi_train.pipeline.options import build_options, read_toml, unknown_key_error
+from yinzi_train.pipeline.options import build_options, check_sections, read_toml
 from yinzi_train.training.finetuning_options import FinetuningOptions
 
 __all__ = [
@@ -314,12 +314,7 @@ def read_training_config(
     """
     tables = read_toml(path, overrides=overrides, example="training.max_steps=20_000")
     label = "--set" if path is None else path.name
-    known = [part.name for part in fields(TrainingConfig)]
-    for name, table in tables.items():
-        if name not in known:
-            raise unknown_key_error(name, known, label)
-        if not isinstance(table, dict):
-            raise ConfigError(f"{label}: {name} is {table!r}, expected a table [{name}]")
+    check_sections(tables, [part.name for part in fields(TrainingConfig)], label)
     model = {"family": "encoder", **tables.pop("model", {})}
     if not isinstance(model["family"], str):
         raise ConfigError(f"{label}: model.family is {model['family']!r}, expected text in quotes")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from yinzi.errors import ConfigError
-from yinzi_train.pipeline.options import build_options, read_toml, unknown_key_error
+from yinzi_train.pipeline.options import build_options, check_sections, read_toml
 from yinzi_train.tuning.parameters import Parameter, read_parameters
 from yinzi_train.tuning.toml_text import flat_values, toml_value
 
@@ -144,12 +144,7 @@ def read_study(
     """
     tables = read_toml(path, example="training.max_steps=2000")
     label = path.name
-    known = ["study", "search", "fixed"]
-    for name, table in tables.items():
-        if name not in known:
-            raise unknown_key_error(name, known, label)
-        if not isinstance(table, dict):
-            raise ConfigError(f"{label}: {name} is {table!r}, expected a table [{name}]")
+    check_sections(tables, ("study", "search", "fixed"), label)
     given = dict(tables.get("study", {}))
     if n_trials is not None:
         given["n_trials"] = n_trials
