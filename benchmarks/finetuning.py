@@ -27,7 +27,7 @@ from benchmarks.domain_sets import HELD_OUT, N_VALIDATION, domain_dataset, sprea
 from yinzi.evaluation import read_rows
 from yinzi_train.dataset.reader import open_dataset
 from yinzi_train.dataset.subset import subset_dataset
-from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+from yinzi_train.training.processes import prepare_process
 
 DOMAINS: Final = {
     "medical": "medical__med-dialogue-toyhom",
@@ -86,9 +86,7 @@ ADAPTATIONS: Final[dict[str, dict[str, Any]]] = {
 def main() -> None:
     """Run what is not done yet, and print the table."""
     arguments = _arguments()
-    limit_threads()
-    keep_memory()
-    quiet_libraries()
+    prepare_process()
     _claim(arguments)
     names = arguments.only or [*METHODS, *(ADAPTATIONS if arguments.adapt else ())]
     figures = []

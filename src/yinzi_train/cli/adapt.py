@@ -132,11 +132,9 @@ def adapt(
     place = artifact_place(name, out, replaces=replace)
     date = creation_date(created)
     if encoder:
-        from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+        from yinzi_train.training.processes import prepare_process
 
-        limit_threads()
-        quiet_libraries()
-        keep_memory()
+        prepare_process()
     try:
         with _stage_progress() as on_step:
             report = adapt_artifact(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,12 +15,17 @@ from yinzi_train.cli.launching import (
     ProcessesOption,
     RayAddressOption,
     RayWorkersOption,
-    is_first_process,
     launched,
 )
 from yinzi_train.cli.options import SetOption
-from yinzi_train.cli.train import summary
-from yinzi_train.cli.training_progress import TrainingDisplay
+from yinzi_train.cli.training_command import (
+    ConfigArgument,
+    DataOption,
+    DevOption,
+    ResumeOption,
+    RunOption,
+    run_shown,
+)
 
 if TYPE_CHECKING:
     from yinzi_train.training.config import TrainingConfig
@@ -40,9 +43,7 @@ $ yinzi-train finetune configs/finetune.toml --model build/encoder/final --data 
 
 def finetune(
     context: typer.Context,
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="TOML file of the run.", show_default=False)
-    ],
+    config: ConfigArgument,
     *,
     model: Annotated[
         str,
@@ -55,34 +56,14 @@ def finetune(
             show_default=False,
         ),
     ],
-    data: Annotated[
-        Path,
-        typer.Option(
-            "--data", metavar="DATASET", help="Folder of a finished dataset.", show_default=False
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", show_default=False)
-    ],
+    data: DataOption,
+    out: RunOption,
     processes: ProcessesOption = 1,
     ray_workers: RayWorkersOption = 0,
     ray_address: RayAddressOption = "",
     gpus: GpusOption = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on with the run in --out that was stopped.", show_default=False
-        ),
-    ] = False,
-    dev: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--dev",
-            metavar="TSV",
-            help="Development set to measure the model on at evaluations; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    resume: ResumeOption = False,
+    dev: DevOption = None,
     overrides: SetOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -121,18 +102,15 @@ def _finetune_here(
     device: str,
 ) -> None:
     """Tune in this process, which may be one of several."""
-    from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+    from yinzi_train.training.processes import prepare_process
 
-    limit_threads()
-    keep_memory()
+    prepare_process()
     from yinzi_train.finetuning import finetune as finetune_model
     from yinzi_train.finetuning.method import read_report
     from yinzi_train.training.evaluation import development_evaluation
 
-    quiet_libraries()
-    display = TrainingDisplay()
-    with display if is_first_process() else nullcontext():
-        result = finetune_model(
+    run_shown(
+        lambda display: finetune_model(
             settings,
             model=model,
             data=data,
@@ -142,8 +120,7 @@ def _finetune_here(
             make_evaluation=development_evaluation(dev, settings.evaluation) if dev else None,
             on_progress=display.trained,
             on_preparation=display.prepared,
-        )
-    if is_first_process():
-        print(read_report(out), file=sys.stderr)
-        print(summary(result, settings.training.metric), file=sys.stderr)
-        print(result.path)
+        ),
+        metric=settings.training.metric,
+        report=lambda: read_report(out),
+    )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -16,12 +14,16 @@ from yinzi_train.cli.launching import (
     ProcessesOption,
     RayAddressOption,
     RayWorkersOption,
-    is_first_process,
     launched,
 )
 from yinzi_train.cli.options import SetOption
-from yinzi_train.cli.train import summary
-from yinzi_train.cli.training_progress import TrainingDisplay
+from yinzi_train.cli.training_command import (
+    ConfigArgument,
+    DataOption,
+    ResumeOption,
+    RunOption,
+    run_shown,
+)
 
 if TYPE_CHECKING:
     from yinzi_train.pretraining.config import PretrainingConfig
@@ -38,29 +40,15 @@ $ yinzi-train pretrain configs/pretrain-gpt.toml --data build/dataset --out buil
 
 def pretrain(
     context: typer.Context,
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="TOML file of the run.", show_default=False)
-    ],
+    config: ConfigArgument,
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            "--data", metavar="DATASET", help="Folder of a finished dataset.", show_default=False
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", show_default=False)
-    ],
+    data: DataOption,
+    out: RunOption,
     processes: ProcessesOption = 1,
     ray_workers: RayWorkersOption = 0,
     ray_address: RayAddressOption = "",
     gpus: GpusOption = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on with the run in --out that was stopped.", show_default=False
-        ),
-    ] = False,
+    resume: ResumeOption = False,
     overrides: SetOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -71,17 +59,20 @@ def pretrain(
     AutoTokenizer open.
     """
     from yinzi_train.pretraining.config import read_pretraining_config
-    from yinzi_train.training.run_folder import check_run
 
     settings = read_pretraining_config(config, overrides=overrides or ())
     launch = Launch(processes, ray_workers, ray_address, gpus)
+
+    def check(n_processes: int) -> None:
+        from yinzi_train.training.run_folder import check_run
+
+        check_run(settings, data=data, out=out, n_processes=n_processes, resumes=resume)
+
     launched(
         context,
         launch,
         lambda: _pretrain_here(settings, data=data, out=out, resume=resume, device=launch.device),
-        check=lambda n_processes: check_run(
-            settings, data=data, out=out, n_processes=n_processes, resumes=resume
-        ),
+        check=check,
     )
 
 
@@ -89,16 +80,13 @@ def _pretrain_here(
     settings: PretrainingConfig, *, data: Path, out: Path, resume: bool, device: str
 ) -> None:
     """Train in this process, which may be one of several."""
-    from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+    from yinzi_train.training.processes import prepare_process
 
-    limit_threads()
-    keep_memory()
+    prepare_process()
     from yinzi_train.pretraining.pretrain import pretrain as pretrain_model
 
-    quiet_libraries()
-    display = TrainingDisplay()
-    with display if is_first_process() else nullcontext():
-        result = pretrain_model(
+    run_shown(
+        lambda display: pretrain_model(
             settings,
             data=data,
             out=out,
@@ -106,7 +94,6 @@ def _pretrain_here(
             device=device,
             on_progress=display.trained,
             on_preparation=display.prepared,
-        )
-    if is_first_process():
-        print(summary(result, settings.training.metric), file=sys.stderr)
-        print(result.path)
+        ),
+        metric=settings.training.metric,
+    )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -17,17 +15,22 @@ from yinzi_train.cli.launching import (
     ProcessesOption,
     RayAddressOption,
     RayWorkersOption,
-    is_first_process,
     launched,
 )
 from yinzi_train.cli.options import SetOption
-from yinzi_train.cli.training_progress import TrainingDisplay
+from yinzi_train.cli.training_command import (
+    ConfigArgument,
+    DataOption,
+    DevOption,
+    ResumeOption,
+    RunOption,
+    run_shown,
+)
 
 if TYPE_CHECKING:
     from yinzi_train.training.config import TrainingConfig
-    from yinzi_train.training.train import TrainingResult
 
-__all__ = ["EXAMPLES", "summary", "train"]
+__all__ = ["EXAMPLES", "train"]
 
 EXAMPLES: Final = """Examples:
 
@@ -41,38 +44,16 @@ $ yinzi-train train configs/encoder.toml --data build/dataset --out build/encode
 
 def train(
     context: typer.Context,
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="TOML file of the run.", show_default=False)
-    ],
+    config: ConfigArgument,
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            "--data", metavar="DATASET", help="Folder of a finished dataset.", show_default=False
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", show_default=False)
-    ],
+    data: DataOption,
+    out: RunOption,
     processes: ProcessesOption = 1,
     ray_workers: RayWorkersOption = 0,
     ray_address: RayAddressOption = "",
     gpus: GpusOption = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on with the run in --out that was stopped.", show_default=False
-        ),
-    ] = False,
-    dev: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--dev",
-            metavar="TSV",
-            help="Development set to measure the model on at evaluations; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    resume: ResumeOption = False,
+    dev: DevOption = None,
     overrides: SetOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -109,17 +90,14 @@ def _train_here(
     dev: Sequence[Path],
 ) -> None:
     """Train in this process, which may be one of several."""
-    from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+    from yinzi_train.training.processes import prepare_process
 
-    limit_threads()
-    keep_memory()
+    prepare_process()
     from yinzi_train.training.evaluation import development_evaluation
     from yinzi_train.training.train import train as train_model
 
-    quiet_libraries()
-    display = TrainingDisplay()
-    with display if is_first_process() else nullcontext():
-        result = train_model(
+    run_shown(
+        lambda display: train_model(
             settings,
             data=data,
             out=out,
@@ -128,16 +106,6 @@ def _train_here(
             make_evaluation=development_evaluation(dev, settings.evaluation) if dev else None,
             on_progress=display.trained,
             on_preparation=display.prepared,
-        )
-    if is_first_process():
-        print(summary(result, settings.training.metric), file=sys.stderr)
-        print(result.path)
-
-
-def summary(result: TrainingResult, metric: str) -> str:
-    """Return a line on how a run has ended."""
-    best = "" if result.best is None else f"; {metric} {result.best:.4f} at step {result.best_step}"
-    return (
-        f"{result.step:,} steps, {result.n_targets:,} targets in {result.minutes:.1f} minutes, "
-        f"ended by {result.end_reason}{best}"
+        ),
+        metric=settings.training.metric,
     )

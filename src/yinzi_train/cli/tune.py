@@ -105,14 +105,12 @@ def tune(
 
     settings = read_study(study, overrides=tuple(overrides or ()), n_trials=trials)
     from yinzi_train.training.errors import TrainingStopped
-    from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+    from yinzi_train.training.processes import prepare_process
 
-    limit_threads()
-    keep_memory()
+    prepare_process()
     from yinzi_train.tuning.objective import Sources
     from yinzi_train.tuning.study import run_study
 
-    quiet_libraries()
     display = TrainingDisplay()
     try:
         with display:

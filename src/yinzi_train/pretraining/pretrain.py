@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -23,15 +22,18 @@ from yinzi_train.pretraining.model import (
 )
 from yinzi_train.pretraining.trainer import PretrainingTrainer
 from yinzi_train.pretraining.vocabulary import TextVocabulary
-from yinzi_train.training.meeting import check_device, check_shared
-from yinzi_train.training.run import TrainingResult, run_to_end
+from yinzi_train.training.run import (
+    TrainingResult,
+    claim_run,
+    prepare_once,
+    run_to_end,
+    take_up,
+)
 from yinzi_train.training.run_callback import Evaluate, TrainingProgress
-from yinzi_train.training.run_folder import RUN_NAME, RunFolder, check_dataset, dataset_digest
+from yinzi_train.training.run_folder import RunFolder, check_dataset
 from yinzi_train.training.trainer import training_arguments
 
 __all__ = ["pretrain", "text_evaluation"]
-
-logger = logging.getLogger(__name__)
 
 
 def pretrain(
@@ -74,16 +76,13 @@ def pretrain(
             "training.eval_steps is set, but there is nothing to evaluate: set "
             "evaluation.validation_rows above 0"
         )
-    if rank == 0:
-        folder.claim(
-            config, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
-        )
-    check_device(device)
+    claim_run(config, dataset, out, resumes=resumes, device=device)
     arguments = training_arguments(options, out, n_processes=n_processes, device=device)
-    if rank == 0:
-        prepare_text_data(dataset, config, out, on_progress=on_preparation)
-    check_shared(out, RUN_NAME)
-    prepared = prepare_text_data(dataset, config, out)
+    prepared = prepare_once(
+        lambda tell: prepare_text_data(dataset, config, out, on_progress=tell),
+        out,
+        on_progress=on_preparation,
+    )
     torch.manual_seed(options.seed)  # the same weights in all processes
     trainer = PretrainingTrainer(
         PretrainingModel(language_model or make_language_model(config.model, prepared.vocab)),
@@ -97,10 +96,7 @@ def pretrain(
     checkpoint = folder.checkpoints.newest()
     if checkpoint is not None:
         _check_vocabulary(checkpoint, prepared)
-        trainer.restore(checkpoint)
-        logger.info("going on from %s", checkpoint)
-    elif resumes and rank == 0:
-        logger.info("there is no whole checkpoint yet: beginning at step 0")
+    take_up(trainer, checkpoint, resumes=resumes)
     evaluate = None
     if rank == 0 and options.eval_steps:
         evaluate = text_evaluation(prepared.validation_batches(), precision=options.precision)

@@ -26,6 +26,7 @@ __all__ = [
     "is_worker",
     "keep_memory",
     "limit_threads",
+    "prepare_process",
     "quiet_libraries",
     "record_error",
     "recorded_errors",
@@ -76,6 +77,13 @@ def quiet_libraries() -> None:
 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+
+
+def prepare_process() -> None:
+    """Set up this process for training, before the libraries that train are imported."""
+    limit_threads()
+    keep_memory()
+    quiet_libraries()
 
 
 def is_worker() -> bool:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 
+from yinzi_train.dataset.reader import Dataset
+from yinzi_train.dataset.units import ReportProgress
 from yinzi_train.training.errors import TrainingStopped
+from yinzi_train.training.meeting import check_device, check_shared
 from yinzi_train.training.metrics_log import MetricsLog
 from yinzi_train.training.run_callback import Evaluate, RunCallback, TrainingProgress
+from yinzi_train.training.run_folder import RUN_NAME, RunConfig, RunFolder, dataset_digest
+from yinzi_train.training.sharding import sharding_arguments
 from yinzi_train.training.signals import Signals
 from yinzi_train.training.trainer import RunTrainer
 
-__all__ = ["FINAL_NAME", "TrainingResult", "run_to_end"]
+__all__ = ["FINAL_NAME", "TrainingResult", "claim_run", "prepare_once", "run_to_end", "take_up"]
+
+logger = logging.getLogger(__name__)
+
+_Prepared = TypeVar("_Prepared")
 
 FINAL_NAME: Final = "final"
 
@@ -41,6 +52,47 @@ class TrainingResult:
     end_reason: str
     best: float | None
     best_step: int
+
+
+def claim_run(
+    config: RunConfig, dataset: Dataset, out: Path, *, resumes: bool, device: str
+) -> None:
+    """Check what this process has to train on; then the first one takes the run folder.
+
+    Raises:
+        ConfigError: there is no such device, FSDP has one process, or the run folder is taken or
+            holds another run.
+    """
+    n_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    check_device(device)
+    sharding_arguments(config.training.parallel, n_processes=n_processes)
+    if int(os.environ.get("RANK", "0")) == 0:
+        RunFolder(out).claim(
+            config, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
+        )
+
+
+def prepare_once(
+    prepare: Callable[[ReportProgress], _Prepared], out: Path, *, on_progress: ReportProgress
+) -> _Prepared:
+    """Let the first process make what a run reads, and then the others find it in the run folder.
+
+    Raises:
+        TrainingError: a process does not see the folder.
+    """
+    is_first = int(os.environ.get("RANK", "0")) == 0
+    prepared = prepare(on_progress) if is_first else None
+    check_shared(out, RUN_NAME)
+    return prepare(lambda n_done, n_total: None) if prepared is None else prepared
+
+
+def take_up(trainer: RunTrainer, checkpoint: Path | None, *, resumes: bool) -> None:
+    """Go on from a checkpoint if there is one; tell which."""
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+        logger.info("going on from %s", checkpoint)
+    elif resumes and trainer.args.process_index == 0:
+        logger.info("there is no whole checkpoint yet: beginning at step 0")
 
 
 def run_to_end(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,22 +25,20 @@ from yinzi_train.training.evaluation import (
     join_evaluations,
     validation_evaluation,
 )
-from yinzi_train.training.meeting import check_device, check_shared
 from yinzi_train.training.method import TrainingMethod, with_epochs
-from yinzi_train.training.run import FINAL_NAME, TrainingResult, run_to_end
-from yinzi_train.training.run_callback import Evaluate, TrainingProgress
-from yinzi_train.training.run_folder import (
-    RUN_NAME,
-    RunFolder,
-    check_dataset,
-    dataset_digest,
+from yinzi_train.training.run import (
+    FINAL_NAME,
+    TrainingResult,
+    claim_run,
+    prepare_once,
+    run_to_end,
+    take_up,
 )
-from yinzi_train.training.sharding import sharding_arguments
+from yinzi_train.training.run_callback import Evaluate, TrainingProgress
+from yinzi_train.training.run_folder import RunFolder, check_dataset
 from yinzi_train.training.trainer import ConversionTrainer, training_arguments
 
 __all__ = ["FINAL_NAME", "TrainingResult", "train"]
-
-logger = logging.getLogger(__name__)
 
 _MAY_DIFFER: Final = frozenset(("dropout", "label_smoothing", "backbone", "from_scratch"))
 """Keys of a model's config that do not make its weights mean something else."""
@@ -88,30 +85,22 @@ def train(
     folder, dataset = RunFolder(out), open_dataset(data)
     method = method or TrainingMethod()
     check_dataset(dataset, config)
-    check_device(device)
-    sharding_arguments(config.training.parallel, n_processes=n_processes)
     method.check(config)
     given, config = config, with_epochs(config, dataset, n_processes=n_processes)
-    if rank == 0:
-        folder.claim(
-            given, dataset=dataset_digest(dataset), n_processes=n_processes, resumes=resumes
-        )
+    claim_run(given, dataset, out, resumes=resumes, device=device)
     arguments = training_arguments(config.training, out, n_processes=n_processes, device=device)
-    if rank == 0:
-        method.prepare(dataset, config, out, on_progress=on_preparation)
-    check_shared(out, RUN_NAME)
-    prepared = method.prepare(dataset, config, out)
+    prepared = prepare_once(
+        lambda tell: method.prepare(dataset, config, out, on_progress=tell),
+        out,
+        on_progress=on_preparation,
+    )
     checkpoint = folder.checkpoints.newest()
     if checkpoint is not None:
         _check_vocabulary(checkpoint, prepared)
     trainer = _make_trainer(method, prepared, folder, arguments, rank=rank, n_processes=n_processes)
     if checkpoint is None and config.training.initial_model:
         _take_weights(method.conversion_model(trainer.model), Path(config.training.initial_model))
-    if checkpoint is not None:
-        trainer.restore(checkpoint)
-        logger.info("going on from %s", checkpoint)
-    elif resumes and rank == 0:
-        logger.info("there is no whole checkpoint yet: beginning at step 0")
+    take_up(trainer, checkpoint, resumes=resumes)
     evaluate = _evaluation(prepared, trainer, make_evaluation) if rank == 0 else None
     return run_to_end(trainer, checkpoint=checkpoint, evaluate=evaluate, on_progress=on_progress)
 

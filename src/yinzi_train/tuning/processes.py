@@ -145,11 +145,9 @@ def _work_here(
 
 
 def _work(folder: Path, config: StudyConfig, sources: Sources, parent: int | None) -> None:
-    from yinzi_train.training.processes import keep_memory, limit_threads, quiet_libraries
+    from yinzi_train.training.processes import prepare_process
 
-    limit_threads()
-    keep_memory()
-    quiet_libraries()
+    prepare_process()
     from yinzi_train.tuning.worker import work
 
     work(folder, config, open_objective(config, sources), parent=parent)
