@@ -8,7 +8,8 @@ readings stand for them, so that nobody sees empty boxes.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from yinzi.errors import MissingExtra
@@ -27,6 +28,21 @@ HANZI_FONTS: Final = (
     *("WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "PingFang SC", "Microsoft YaHei", "SimHei"),
     *("Droid Sans Fallback", "AR PL UMing CN"),
 )
+
+
+@contextmanager
+def needing_matplotlib() -> Iterator[None]:
+    """Tell what to install if what is imported in the block is missing.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(
+            "the pictures need matplotlib: install it with pip install 'yinzi[train]'"
+        ) from error
 
 
 def find_hanzi_font() -> str | None:
@@ -50,13 +66,9 @@ def draw_plots(report: Mapping[str, Any], *, hanzi_font: str | None = None) -> d
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
+    with needing_matplotlib():
         import matplotlib
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra(
-            "the pictures need matplotlib: install it with pip install 'yinzi[train]'"
-        ) from error
     style: Any = {  # the keys are literals in some versions of matplotlib only
         "font.family": [name for name in ("DejaVu Sans", hanzi_font) if name],
         "font.size": 9,

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from yinzi.errors import ConfigError, MissingExtra
+from yinzi.errors import ConfigError
 from yinzi.scoring import InputVocabulary, PairTable, ScorerInput
-from yinzi_train.dataset.report_plots import find_hanzi_font
+from yinzi_train.dataset.report_plots import find_hanzi_font, needing_matplotlib
 from yinzi_train.model.attention import attend, split_heads
 from yinzi_train.model.constrained_search import LITERAL, convert, input_batch
 from yinzi_train.model.conversion_model import ConversionModel
@@ -141,13 +141,9 @@ def plot_attention(maps: AttentionMaps, path: Path, *, hanzi_font: str | None = 
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
+    with needing_matplotlib():
         import matplotlib
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra(
-            "the pictures need matplotlib: install it with pip install 'yinzi[train]'"
-        ) from error
     font = hanzi_font or find_hanzi_font()
     rows, columns, title = maps.targets, maps.sources, "attention: hanzi down, pinyin across"
     if font is None:

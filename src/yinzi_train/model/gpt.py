@@ -10,7 +10,6 @@ Two ways to tell it what is typed (Tan et al. 2022, arXiv 2203.00249, compare su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from yinzi_train.model.backbone import Pretrained
-from yinzi_train.model.backbone_model import BackboneModel
+from yinzi_train.model.backbone_decoder import BackboneDecoder, cache_of, state_of
 from yinzi_train.model.configuration import GptConfig
 from yinzi_train.model.packed_segments import (
     later_places,
@@ -27,27 +26,11 @@ from yinzi_train.model.packed_segments import (
     shifted,
 )
 from yinzi_train.model.prompt_layout import PromptLayout, n_given
-from yinzi_train.model.stepwise import StepwiseModel
 
-__all__ = ["GptModel", "cache_of", "state_of"]
-
-
-def cache_of(state: Mapping[str, Tensor], prefix: str = "") -> DynamicCache:
-    """Return keys and values of a state as the cache that backbones read."""
-    n_layers = sum(name.startswith(f"{prefix}key") for name in state)
-    parts = [(state[f"{prefix}key{i}"], state[f"{prefix}value{i}"]) for i in range(n_layers)]
-    return DynamicCache(parts) if parts else DynamicCache()
+__all__ = ["GptModel"]
 
 
-def state_of(cache: Any, prefix: str = "") -> dict[str, Tensor]:
-    """Return what `cache_of` makes a cache from."""
-    state = {}
-    for index, layer in enumerate(cache.layers):
-        state[f"{prefix}key{index}"], state[f"{prefix}value{index}"] = layer.keys, layer.values
-    return state
-
-
-class GptModel(BackboneModel, StepwiseModel):
+class GptModel(BackboneDecoder):
     """The family on GPT-2, Llama, Qwen2 and their kin."""
 
     config_class = GptConfig
@@ -56,8 +39,8 @@ class GptModel(BackboneModel, StepwiseModel):
 
     def add_parts(self) -> None:
         """Make what stands before the first place, and what mixes in what is typed."""
+        super().add_parts()
         size = self.config.embedding_size
-        self.start = nn.Parameter(torch.zeros(size))
         self.is_prompt = self.config.conditioning == "prompt"
         if self.is_prompt:
             self.answer = nn.Parameter(torch.zeros(size))
@@ -136,9 +119,7 @@ class GptModel(BackboneModel, StepwiseModel):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Decode one place; keys and values of what is before it are in the state."""
         alone = source["alone"]
-        before = self.start.expand(len(previous), -1)
-        if place:
-            before = self.embedding.chosen(previous, alone[:, place - 1])
+        before = self.hanzi_before(alone, place=place, previous=previous)
         embedded = before + (self.answer if self.is_prompt else source["typed"][:, place])
         if self.is_prompt:
             is_answer = (place >= source["n_context"]) & (place < source["n_places"])

@@ -15,16 +15,14 @@ from transformers import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from yinzi_train.model.backbone import Pretrained
-from yinzi_train.model.backbone_model import BackboneModel
+from yinzi_train.model.backbone_decoder import BackboneDecoder, cache_of, state_of
 from yinzi_train.model.configuration import T5Config
-from yinzi_train.model.gpt import cache_of, state_of
 from yinzi_train.model.packed_segments import same_segment, shifted
-from yinzi_train.model.stepwise import StepwiseModel
 
 __all__ = ["T5Model"]
 
 
-class T5Model(BackboneModel, StepwiseModel):
+class T5Model(BackboneDecoder):
     """The family on T5 and mT5."""
 
     config_class = T5Config
@@ -33,8 +31,8 @@ class T5Model(BackboneModel, StepwiseModel):
 
     def add_parts(self) -> None:
         """Make what stands before the first place, and what hands the encoder's place over."""
+        super().add_parts()
         size = self.config.embedding_size
-        self.start = nn.Parameter(torch.zeros(size))
         self.aligned = nn.Linear(size, size, bias=False)
 
     @torch.no_grad()
@@ -107,9 +105,7 @@ class T5Model(BackboneModel, StepwiseModel):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Decode one place; keys and values of the places before it are in the state."""
         alone = source["alone"]
-        before = self.start.expand(len(previous), -1)
-        if place:
-            before = self.embedding.chosen(previous, alone[:, place - 1])
+        before = self.hanzi_before(alone, place=place, previous=previous)
         embedded = (before + source["aligned"][:, place])[:, None]
         seen = torch.ones(len(previous), 1, 1, place + 1, dtype=torch.bool, device=alone.device)
         cache = EncoderDecoderCache(cache_of(state), cache_of(source, "source_"))

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 
 from yinzi.errors import ConfigError
-from yinzi_train.dataset.balance import weigh_rows
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import Dataset
 from yinzi_train.dataset.sampling import Sampler, SamplerState, SamplingOptions, Shards
@@ -26,7 +25,16 @@ from yinzi_train.dataset.units import ReportProgress
 from yinzi_train.pretraining.config import PretrainingConfig
 from yinzi_train.pretraining.lines import causal_batch, fill_lines, masked_batch, span_batch
 from yinzi_train.pretraining.vocabulary import CharacterCounts, TextVocabulary, make_tokenizer
-from yinzi_train.training.prepared_files import is_made, note_made, rows_of_split, spread_rows
+from yinzi_train.training.prepared_files import (
+    VALIDATION,
+    WEIGHTS,
+    counted_reads,
+    is_made,
+    note_made,
+    rows_of_split,
+    spread_rows,
+    write_weights,
+)
 from yinzi_train.training.run_folder import check_dataset, dataset_digest
 from yinzi_train.training.stream import RowStream
 
@@ -34,11 +42,8 @@ __all__ = ["PretrainingData", "TextStream", "prepare_text_data"]
 
 _TOKENIZER: Final = "tokenizer"
 _TOKENIZER_FILES: Final = ("tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json")
-_WEIGHTS: Final = "weights.npy"
-_VALIDATION: Final = "validation.parquet"
 _COLUMNS: Final = ("text",)
 _COUNTED_COLUMNS: Final = ("split", "hanzi", "syllables", "text")
-_BALANCE_COLUMNS: Final = ("split", "domain", "hanzi", "syllables")
 _MIN_KNOWN_SHARE: Final = 0.9
 """Share of the text that the characters of a model to go on with must cover."""
 
@@ -138,17 +143,10 @@ def prepare_text_data(
     weights_from = {"dataset": digest, "split": "train", "balance": asdict(config.balance)}
     validation_from = {"dataset": digest, "rows": config.n_validation_rows, "columns": _COLUMNS}
     has_tokenizer = is_made(folder, _TOKENIZER_FILES, tokenizer_from)
-    has_weights = is_made(folder, (_WEIGHTS,), weights_from)
-    has_validation = is_made(folder, (_VALIDATION,), validation_from)
+    has_weights = is_made(folder, (WEIGHTS,), weights_from)
+    has_validation = is_made(folder, (VALIDATION,), validation_from)
     n_passes = (not (has_tokenizer and has_weights)) + (not has_weights) + (not has_validation)
-    n_rows, n_done = n_passes * dataset.manifest.total.rows, 0
-
-    def read(columns: Sequence[str]) -> Iterator[pa.Table]:
-        nonlocal n_done
-        for table in dataset.iter_tables(columns=columns):
-            yield table
-            n_done += len(table)
-            on_progress(n_done, n_rows)
+    read = counted_reads(dataset, n_passes, on_progress)
 
     if not (has_tokenizer and has_weights):
         counts = CharacterCounts()
@@ -164,22 +162,19 @@ def prepare_text_data(
             _write_tokenizer(counts, config, folder)
             note_made(folder, _TOKENIZER_FILES, tokenizer_from)
         if not has_weights:
-            weighed = weigh_rows(read(_BALANCE_COLUMNS), pairs, config.balance, split="train")
-            with atomic_path(folder / _WEIGHTS) as part, part.open("wb") as file:
-                np.save(file, weighed.weights)
-            note_made(folder, (_WEIGHTS,), weights_from)
+            write_weights(folder, read, pairs, config.balance, weights_from)
     if not has_validation:
         tables = [rows_of_split(table, "validation") for table in read(("split", *_COLUMNS))]
-        with atomic_path(folder / _VALIDATION) as part:
+        with atomic_path(folder / VALIDATION) as part:
             rows = spread_rows(tables, config.n_validation_rows, columns=_COLUMNS)
             pq.write_table(rows, part)
-        note_made(folder, (_VALIDATION,), validation_from)
+        note_made(folder, (VALIDATION,), validation_from)
     return PretrainingData(
         dataset=dataset,
         config=config,
         vocab=TextVocabulary.load(folder / _TOKENIZER),
-        weights=np.load(folder / _WEIGHTS, mmap_mode="r"),
-        validation=pq.read_table(folder / _VALIDATION),
+        weights=np.load(folder / WEIGHTS, mmap_mode="r"),
+        validation=pq.read_table(folder / VALIDATION),
     )
 
 

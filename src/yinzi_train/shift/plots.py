@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from yinzi.errors import MissingExtra
-from yinzi_train.dataset.report_plots import find_hanzi_font
+from yinzi_train.dataset.report_plots import find_hanzi_font, needing_matplotlib
 from yinzi_train.shift.comparison import Comparison
 from yinzi_train.shift.reference import Reference
 
@@ -35,13 +34,9 @@ def draw_plots(comparison: Comparison, reference: Reference) -> dict[str, bytes]
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
+    with needing_matplotlib():
         import matplotlib
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra(
-            "the pictures need matplotlib: install it with pip install 'yinzi[train]'"
-        ) from error
     font = find_hanzi_font()
     style: Any = {
         "font.family": [name for name in ("DejaVu Sans", font) if name],

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from yinzi.errors import ConfigError
 from yinzi.scoring import InputVocabulary
-from yinzi_train.dataset.balance import weigh_rows
 from yinzi_train.dataset.collator import Collator
 from yinzi_train.dataset.pair_vocabulary import PairVocabulary
 from yinzi_train.dataset.reader import Dataset
@@ -33,10 +32,14 @@ from yinzi_train.model.families import vocabulary_digest
 from yinzi_train.training.config import TrainingConfig
 from yinzi_train.training.packing import pack_inputs
 from yinzi_train.training.prepared_files import (
+    VALIDATION,
+    WEIGHTS,
+    counted_reads,
     is_made,
     note_made,
     rows_of_split,
     spread_rows,
+    write_weights,
 )
 from yinzi_train.training.run_folder import check_dataset, dataset_digest
 from yinzi_train.training.stream import COLUMNS, BatchStream
@@ -47,9 +50,6 @@ Pack = Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]
 
 _INPUTS: Final = "vocabulary/inputs.json"
 _PAIRS: Final = "vocabulary/pairs.json"
-_WEIGHTS: Final = "weights.npy"
-_VALIDATION: Final = "validation.parquet"
-_BALANCE_COLUMNS: Final = ("split", "domain", "hanzi", "syllables")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,18 +151,10 @@ def prepare_data(
     n_validation = config.n_validation_rows
     validation_from = {"dataset": digest, "rows": n_validation}
     has_vocabulary = is_made(folder, (_INPUTS, _PAIRS), vocabulary_from)
-    has_weights = is_made(folder, (_WEIGHTS,), weights_from)
-    has_validation = is_made(folder, (_VALIDATION,), validation_from)
-    n_rows = dataset.manifest.total.rows
+    has_weights = is_made(folder, (WEIGHTS,), weights_from)
+    has_validation = is_made(folder, (VALIDATION,), validation_from)
     n_passes = (not (has_vocabulary and has_weights)) + (not has_weights) + (not has_validation)
-    n_done = 0
-
-    def read(columns: Sequence[str]) -> Iterator[pa.Table]:
-        nonlocal n_done
-        for table in dataset.iter_tables(columns=columns):
-            yield table
-            n_done += len(table)
-            on_progress(n_done, n_passes * n_rows)
+    read = counted_reads(dataset, n_passes, on_progress)
 
     if not (has_vocabulary and has_weights):
         counted = PairVocabulary.from_tables(
@@ -172,23 +164,20 @@ def prepare_data(
             _write_vocabularies(*(vocabularies or _counted(counted, config)), folder)
             note_made(folder, (_INPUTS, _PAIRS), vocabulary_from)
         if not has_weights:
-            weighed = weigh_rows(read(_BALANCE_COLUMNS), counted, config.balance, split="train")
-            with atomic_path(folder / _WEIGHTS) as part, part.open("wb") as file:
-                np.save(file, weighed.weights)
-            note_made(folder, (_WEIGHTS,), weights_from)
+            write_weights(folder, read, counted, config.balance, weights_from)
     if not has_validation:
         tables = [rows_of_split(table, "validation") for table in read(("split", *COLUMNS))]
         rows, _ = drop_unlabelled(spread_rows(tables, n_validation, columns=COLUMNS))
-        with atomic_path(folder / _VALIDATION) as part:
+        with atomic_path(folder / VALIDATION) as part:
             pq.write_table(rows, part)
-        note_made(folder, (_VALIDATION,), validation_from)
+        note_made(folder, (VALIDATION,), validation_from)
     return TrainingData(
         dataset=dataset,
         config=config,
         vocab=InputVocabulary.load(folder / _INPUTS),
         pairs=PairVocabulary.load(folder / _PAIRS),
-        weights=np.load(folder / _WEIGHTS, mmap_mode="r"),
-        validation=pq.read_table(folder / _VALIDATION),
+        weights=np.load(folder / WEIGHTS, mmap_mode="r"),
+        validation=pq.read_table(folder / VALIDATION),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from yinzi.errors import MissingExtra
+from yinzi_train.dataset.report_plots import needing_matplotlib
 from yinzi_train.dataset.storage import atomic_path
 
 if TYPE_CHECKING:
@@ -36,13 +36,9 @@ def draw_study(
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
+    with needing_matplotlib():
         import matplotlib.pyplot as plt
         import optuna.visualization.matplotlib as draw
-    except ImportError as error:
-        raise MissingExtra(
-            "the pictures need matplotlib: install it with pip install 'yinzi[train]'"
-        ) from error
     trials = study.get_trials(deepcopy=False)
     complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
     has_reports = any(trial.intermediate_values for trial in trials)
