@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import lzma
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,15 @@ def config_path(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(CONFIG, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Give threads and environment back: a command takes one thread for the whole process."""
+    import torch
+
+    n_threads, environment = torch.get_num_threads(), dict(os.environ)
+    yield
+    torch.set_num_threads(n_threads)
+    os.environ.clear()
+    os.environ.update(environment)

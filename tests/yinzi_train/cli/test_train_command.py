@@ -36,18 +36,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_dataset(tmp_path_factory.mktemp("command") / "dataset")
 
 
-@pytest.fixture
-def threads() -> object:
-    """Give threads and environment back: the command takes one thread for the whole process."""
-    import torch
-
-    n_threads, environment = torch.get_num_threads(), dict(os.environ)
-    yield None
-    torch.set_num_threads(n_threads)
-    os.environ.clear()
-    os.environ.update(environment)
-
-
 def arguments(dataset: Path, out: Path, *others: object) -> list[str]:
     whole = ["train", CONFIG, "--data", dataset, "--out", out, *SETTINGS, *others]
     return [str(argument) for argument in whole]

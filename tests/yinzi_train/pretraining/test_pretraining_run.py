@@ -266,16 +266,6 @@ def test_empty_splits_are_told(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.fixture
-def threads() -> object:
-    """Give threads and environment back: the command takes one thread for the whole process."""
-    n_threads, environment = torch.get_num_threads(), dict(os.environ)
-    yield None
-    torch.set_num_threads(n_threads)
-    os.environ.clear()
-    os.environ.update(environment)
-
-
 def arguments(dataset: Path, out: Path, *others: object) -> list[str]:
     settings = [f"--set={one}" for one in (*TINY, "model.max_positions=16")]
     given = ["pretrain", config_path("bert"), "--data", dataset, "--out", out, *settings, *others]

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,16 +42,7 @@ high = 1.5
 """
 
 
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Give threads and environment back: the command takes one thread for the whole process."""
-    import torch
-
-    n_threads, environment = torch.get_num_threads(), dict(os.environ)
-    yield
-    torch.set_num_threads(n_threads)
-    os.environ.clear()
-    os.environ.update(environment)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 @pytest.fixture(scope="module")
