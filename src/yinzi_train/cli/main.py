@@ -26,6 +26,7 @@ from yinzi_train.cli import (
     label,
     measure,
     model_card,
+    n_best,
     pretrain,
     query,
     report,
@@ -56,6 +57,7 @@ add_command(app, report.report, examples=report.EXAMPLES)
 add_command(app, compare.compare, examples=compare.EXAMPLES)
 add_command(app, train.train, examples=train.EXAMPLES)
 add_command(app, finetune.finetune, examples=finetune.EXAMPLES)
+add_command(app, n_best.n_best, examples=n_best.EXAMPLES)
 add_command(app, pretrain.pretrain, examples=pretrain.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
 add_command(app, tune.tune, examples=tune.EXAMPLES)

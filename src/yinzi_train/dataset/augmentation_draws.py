@@ -58,6 +58,8 @@ class Purpose(IntEnum):
     ORDER = 26
     CONTEXT_BREAK = 27
     WHOLE_ROW = 28
+    LIST_ROW = 29
+    LIST_FORM = 30
 
 
 def _finalize(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

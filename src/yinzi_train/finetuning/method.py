@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from yinzi_train.finetuning.adapters import Adapter, adapted_modules, add_adapte
 from yinzi_train.finetuning.batches import AnnotatingCollator, MixedStream
 from yinzi_train.finetuning.dataset_checks import count_pairs
 from yinzi_train.finetuning.layers import TrainedParameter, plan_parameters
+from yinzi_train.finetuning.n_best import ListedStream, ListPacker, measure_lists
 from yinzi_train.finetuning.replay import (
     keep_replay,
     read_replay_validation,
@@ -40,6 +42,7 @@ from yinzi_train.model.families import (
     save_checkpoint,
     vocabulary_digest,
 )
+from yinzi_train.n_best import NBestLists, open_lists
 from yinzi_train.training.config import TrainingConfig, TrainingOptions
 from yinzi_train.training.data import TrainingData, prepare_data
 from yinzi_train.training.evaluation import validation_evaluation
@@ -91,6 +94,8 @@ class Finetuning(TrainingMethod):
         self._adapter: Adapter | None = None
         self._plan: list[TrainedParameter] = []
         self._folder = Path()
+        self._lists: NBestLists | None = None
+        self._check_lists()
         modules: Sequence[str] = ()
         if options.method == "adapter":
             modules = adapted_modules(start.example, options.adapter)
@@ -197,6 +202,7 @@ class Finetuning(TrainingMethod):
             self.options.tasks,
             teacher=self._teacher,
             distillation=self.options.distillation,
+            n_best_weight=self.options.n_best.weight if self.options.n_best.data else 0.0,
         )
         adapted = () if self._adapter is None else self._adapter.names
         self._plan = plan_parameters(
@@ -241,16 +247,57 @@ class Finetuning(TrainingMethod):
             pack,
             rows_per_batch=own_rows,
         )
-        if self._replay is None:
+        if self._replay is not None:
+            options = SamplingOptions(order.seed, self.options.replay.pool_groups, rank, n_ranks)
+            sampler = Sampler(
+                Shards.from_paths(self._replay.shard_paths),
+                weights=read_replay_weights(self._folder),
+                options=options,
+            )
+            replayed = BatchStream(sampler, collator, pack, rows_per_batch=n_replayed)
+            own = MixedStream(own, replayed, collator, pack)
+        packer = self._list_packer(prepared, model)
+        if packer is None:
             return own
-        options = SamplingOptions(order.seed, self.options.replay.pool_groups, rank, n_ranks)
-        sampler = Sampler(
-            Shards.from_paths(self._replay.shard_paths),
-            weights=read_replay_weights(self._folder),
-            options=options,
-        )
-        replayed = BatchStream(sampler, collator, pack, rows_per_batch=n_replayed)
-        return MixedStream(own, replayed, collator, pack)
+        return ListedStream(own, packer, seed=order.seed, rank=rank, n_ranks=n_ranks)
+
+    def _list_packer(self, prepared: TrainingData, model: nn.Module) -> ListPacker | None:
+        """Return what makes batches of candidate lists, None without lists."""
+        options = self.options.n_best
+        if not options.data:
+            return None
+        pack = prepared.packer(self.conversion_model(model), further=("list_place",))
+        lists = self._open_lists(prepared.pairs)
+        return ListPacker(lists, prepared.vocab, prepared.pairs.log_counts, pack, options)
+
+    def _open_lists(self, pairs: PairVocabulary) -> NBestLists:
+        """Return the candidate lists; they are read once.
+
+        Raises:
+            ConfigError: there are no finished lists, or only so many as are held out.
+        """
+        options = self.options.n_best
+        if self._lists is None:
+            self._lists = open_lists(options.data, pairs)
+        if len(self._lists) <= options.held_out:
+            raise ConfigError(
+                f"finetuning.n_best.data {options.data!r} has {len(self._lists):,} lists and "
+                f"finetuning.n_best.held_out is {options.held_out:,}: hold fewer out, or make more"
+            )
+        return self._lists
+
+    def _check_lists(self) -> None:
+        """Refuse lists that cannot be learnt from, before anything else is done."""
+        start = self._start
+        if not self.options.n_best.data:
+            return
+        if not start.example.is_one_pass:
+            raise ConfigError(
+                "finetuning.n_best is for models of one pass (families encoder and bert), not for "
+                f"a {type(start.example).__name__}: remove finetuning.n_best.data"
+            )
+        if start.checkpoint is not None:
+            self._open_lists(start.checkpoint.pairs)
 
     def parameter_groups(self, model: nn.Module, options: TrainingOptions) -> list[dict[str, Any]]:
         """Return a group for each block and kind of parameter, those of the output first."""
@@ -312,15 +359,22 @@ class Finetuning(TrainingMethod):
     def evaluations(
         self, prepared: TrainingData, model: nn.Module
     ) -> Sequence[Callable[[ConversionModel], Mapping[str, float]]]:
-        """Return what measures the sentences that are not to be forgotten, if there are any."""
-        if self._replay is None or not self._n_validation(prepared.config):
-            return ()
-        rows = replace(prepared, validation=read_replay_validation(self._folder))
-        evaluate = validation_evaluation(
-            rows.validation_batches(prepared.packer(self.conversion_model(model))),
-            precision=prepared.config.training.precision,
-        )
-        return (lambda one: {f"replay_{name}": value for name, value in evaluate(one).items()},)
+        """Return what measures candidate lists, and the sentences that are not to be forgotten."""
+        precision = prepared.config.training.precision
+        found: list[Callable[[ConversionModel], Mapping[str, float]]] = []
+        packer = self._list_packer(prepared, model)
+        if packer is not None:
+            found.append(partial(measure_lists, packer=packer, precision=precision))
+        if self._replay is not None and self._n_validation(prepared.config):
+            rows = replace(prepared, validation=read_replay_validation(self._folder))
+            evaluate = validation_evaluation(
+                rows.validation_batches(prepared.packer(self.conversion_model(model))),
+                precision=precision,
+            )
+            found.append(
+                lambda one: {f"replay_{name}": value for name, value in evaluate(one).items()}
+            )
+        return found
 
     def _has_more(self) -> bool:
         """Tell whether a plain model does not hold all that trains."""

@@ -16,6 +16,7 @@ from yinzi.errors import ConfigError
 from yinzi.pinyin import SYLLABLES
 from yinzi.scoring import NO_NGRAM, InputVocabulary
 from yinzi_train.dataset.collator import IGNORED
+from yinzi_train.finetuning.n_best import n_best_loss
 from yinzi_train.model import ConversionModel, ConversionOutput
 from yinzi_train.model.restricted_softmax import restricted_divergence
 from yinzi_train.training.finetuning_options import DistillationOptions, TaskOptions
@@ -47,6 +48,7 @@ class MultiTaskModel(nn.Module):
         *,
         teacher: ConversionModel | None = None,
         distillation: DistillationOptions | None = None,
+        n_best_weight: float = 0.0,
     ) -> None:
         super().__init__()
         size = model.pair_layer.weight.shape[1]
@@ -68,6 +70,7 @@ class MultiTaskModel(nn.Module):
         # Not registered: a teacher has no parameters of this model.
         self._teacher = (teacher,)
         self._distillation = distillation or DistillationOptions()
+        self._n_best_weight = n_best_weight
         self._vocab = vocab
 
     def forward(self, **batch: Any) -> ConversionOutput:
@@ -93,6 +96,8 @@ class MultiTaskModel(nn.Module):
             loss = loss + self.tasks.masked_hanzi * part
         if self._teacher[0] is not None:
             loss = loss + self._distillation.weight * self._distilled(hidden, batch)
+        if self._n_best_weight and "list_places" in batch:
+            loss = loss + self._n_best_weight * n_best_loss(self.model, hidden, batch).loss
         output.loss = loss
         return output
 

@@ -18,6 +18,7 @@ __all__ = [
     "AdapterOptions",
     "DistillationOptions",
     "FinetuningOptions",
+    "NBestOptions",
     "ReplayOptions",
     "TaskOptions",
 ]
@@ -122,6 +123,33 @@ class ReplayOptions:
 
 
 @dataclass(frozen=True)
+class NBestOptions:
+    """Learn to rank candidate lists right, together with the language model.
+
+    Attributes:
+        data: folder that `yinzi-train n-best` made; empty for none.
+        weight: of the loss of the lists beside the other losses, above 0.
+        lists_per_batch: lists of each process and batch, at least 1.
+        language_model_weight: factor on what the language model says; below 1 for lists of text
+            that it was counted on, of which it is surer than of any other, above 0.
+        held_out: lists that are measured at evaluations, not trained on, at least 1.
+    """
+
+    data: str = ""
+    weight: float = 1.0
+    lists_per_batch: int = 200
+    language_model_weight: float = 1.0
+    held_out: int = 2000
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "language_model_weight"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} is {getattr(self, name)}: expected above 0")
+        _check_range("lists_per_batch", self.lists_per_batch, 1)
+        _check_range("held_out", self.held_out, 1)
+
+
+@dataclass(frozen=True)
 class DistillationOptions:
     """Learn from what a teacher gives each hanzi (Hinton et al. 2015, arXiv 1503.02531).
 
@@ -168,6 +196,7 @@ class FinetuningOptions:
         tasks: what is learnt together.
         replay: sentences of another dataset.
         distillation: from a teacher.
+        n_best: lists of candidates to rank.
     """
 
     method: str = "full"
@@ -187,6 +216,7 @@ class FinetuningOptions:
     tasks: TaskOptions = field(default_factory=TaskOptions)
     replay: ReplayOptions = field(default_factory=ReplayOptions)
     distillation: DistillationOptions = field(default_factory=DistillationOptions)
+    n_best: NBestOptions = field(default_factory=NBestOptions)
 
     def __post_init__(self) -> None:
         _check_choice("method", self.method, METHODS)

@@ -1,0 +1,396 @@
+"""Make candidate lists: convert sentences of a dataset and keep what the decoder weighed.
+
+One shard makes one file, so a killed job goes on with the unfinished shards, and the bytes do not
+depend on the number of workers. Sentences are drawn domain by domain: as many of each as its factor
+times the root of its size asks for, so that small domains are there and large ones do not fill the
+lists.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from yinzi.artifact import Artifact
+from yinzi.artifact.checksum import sha256_hex
+from yinzi.converter import Converter
+from yinzi.decoding import Decoding
+from yinzi.decoding.fusion import PathEdges
+from yinzi.errors import ConfigError
+from yinzi.evaluation import InputForm, Row
+from yinzi.evaluation.inputs import typed_syllables
+from yinzi.pinyin import SYLLABLES, SyllableGraph, syllable_id
+from yinzi_train.dataset.augmentation_draws import Purpose, check_rate, hash_ids, mix_keys, uniforms
+from yinzi_train.dataset.claims import Claims
+from yinzi_train.dataset.errors import DatasetError
+from yinzi_train.dataset.manifest import MANIFEST_NAME as DATASET_MANIFEST
+from yinzi_train.dataset.manifest import Count
+from yinzi_train.dataset.reader import Dataset
+from yinzi_train.dataset.schema import SPLITS
+from yinzi_train.dataset.storage import FileRecord, StorageOptions, write_json, write_table_file
+from yinzi_train.dataset.units import Execution, ReportProgress, Unit, run_units
+from yinzi_train.dataset.unlabelled_rows import drop_unlabelled
+from yinzi_train.n_best.lists import FORMAT_VERSION, LIST_SCHEMA, MANIFEST_NAME
+
+__all__ = ["DOMAIN_FACTORS", "ListOptions", "ListStage", "make_lists"]
+
+DOMAIN_FACTORS: Final[Mapping[str, float]] = {
+    **dict.fromkeys(("chat", "subtitle", "service", "social"), 3.0),
+    **dict.fromkeys(("review", "qa", "life"), 2.0),
+    **dict.fromkeys(("classical", "poetry"), 0.5),
+}
+"""What people type most is drawn most."""
+
+_STAGE: Final = "n_best"
+_RUN_LENGTHS: Final = (2, 24)
+"""Shortest and longest run that is converted: an MIU."""
+_BATCH_RUNS: Final = 128
+_COLUMNS: Final = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("domain", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("hanzi", pa.string()),
+        pa.field("run_lengths", pa.list_(pa.int16())),
+        pa.field("syllables", pa.list_(pa.int16())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """What is converted, and what is kept of it.
+
+    Attributes:
+        split: of the dataset.
+        sentences: how many are drawn, about; at least 1.
+        n_best: candidates of a list at most, at least 2.
+        initials_rate: share of the runs that are typed by first letters.
+        mixed_rate: share of the runs of which half of the syllables are.
+        seed: of the draws.
+        domain_factors: factor ≥ 0 on the share of a domain; 1 for those not named.
+    """
+
+    split: str = "train"
+    sentences: int = 100_000
+    n_best: int = 20
+    initials_rate: float = 0.0
+    mixed_rate: float = 0.0
+    seed: int = 0
+    domain_factors: Mapping[str, float] = field(default_factory=lambda: dict(DOMAIN_FACTORS))
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise ConfigError(f"unknown split {self.split!r}: expected one of {list(SPLITS)}")
+        for name, low in (("sentences", 1), ("n_best", 2)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name} is {getattr(self, name)}: expected at least {low}")
+        check_rate("initials_rate", self.initials_rate)
+        check_rate("mixed_rate", self.mixed_rate)
+        if self.initials_rate + self.mixed_rate > 1:
+            raise ConfigError(
+                f"initials_rate and mixed_rate are {self.initials_rate + self.mixed_rate:g} "
+                "together: expected at most 1"
+            )
+        for domain, factor in self.domain_factors.items():
+            check_rate(f"domain_factors.{domain}", factor, upper=1e6)
+
+
+@dataclass
+class ListStage:
+    """A shard in, candidate lists out; a `UnitStage`.
+
+    Attributes:
+        output_folder: of the files.
+        record_folder: of their records.
+        artifact: folder of what converts.
+        options: what is converted.
+        shares: for each domain, the share of its sentences that is drawn.
+        settings: plain data that decides, with the input, what is made.
+    """
+
+    output_folder: Path
+    record_folder: Path
+    artifact: Path
+    options: ListOptions
+    shares: Mapping[str, float]
+    settings: Mapping[str, Any]
+    name: str = _STAGE
+    schema: pa.Schema = _COLUMNS
+
+    def process(
+        self, tables: Iterator[pa.Table], output: Path
+    ) -> tuple[FileRecord, Mapping[str, Any]]:
+        """Write the lists of a shard.
+
+        Returns:
+            The file, and figures: `domains`, for each domain the runs converted, those whose first
+            candidate was right, and the lists that are kept.
+        """
+        domains: dict[str, list[int]] = {}
+
+        def lists() -> Iterator[pa.Table]:
+            for table in tables:
+                runs = self._drawn(table)
+                for first in range(0, len(runs), _BATCH_RUNS):
+                    yield self._convert(runs[first : first + _BATCH_RUNS], domains)
+
+        record = write_table_file(output, lists(), schema=LIST_SCHEMA, options=StorageOptions())
+        return record, {"domains": domains}
+
+    def _drawn(self, table: pa.Table) -> list[tuple[Row, str, list[str]]]:
+        """Return the runs of the sentences that are drawn: each with its domain and its letters."""
+        options = self.options
+        kept, _ = drop_unlabelled(table.filter(pc.equal(table.column("split"), options.split)))
+        ids = kept.column("id").to_pylist()
+        keys = mix_keys(hash_ids(ids), options.seed)
+        shares = np.array([self.shares[domain] for domain in kept.column("domain").to_pylist()])
+        taken = kept.take(pa.array(np.flatnonzero(uniforms(keys, Purpose.LIST_ROW) < shares)))
+        runs = []
+        for row in taken.to_pylist():
+            first = 0
+            for number, length in enumerate(row["run_lengths"]):
+                hanzi = row["hanzi"][first : first + length]
+                pinyin = " ".join(SYLLABLES[i] for i in row["syllables"][first : first + length])
+                first += length
+                if _RUN_LENGTHS[0] <= length <= _RUN_LENGTHS[1]:
+                    run = Row(f"{row['id']}.{number}", hanzi, pinyin)
+                    runs.append((run, row["domain"]))
+        draws = uniforms(
+            mix_keys(hash_ids([run.id for run, _ in runs]), options.seed), Purpose.LIST_FORM
+        )
+        forms = np.searchsorted(
+            np.cumsum([options.initials_rate, options.mixed_rate]), draws, side="right"
+        )
+        names = (InputForm.INITIALS, InputForm.MIXED, InputForm.SEGMENTED)
+        return [
+            (run, domain, typed_syllables(run, names[form], seed=options.seed))
+            for (run, domain), form in zip(runs, forms.tolist(), strict=True)
+        ]
+
+    def _convert(
+        self, runs: Sequence[tuple[Row, str, list[str]]], domains: dict[str, list[int]]
+    ) -> pa.Table:
+        """Return the lists of some runs; count in `domains` what became of them."""
+        decoder = _converter(self.artifact, self.options.n_best).decoder
+        graphs = [SyllableGraph.from_text(" ".join(typed)) for _, _, typed in runs]
+        decoding = decoder.decode(graphs, [decoder.left_context("")] * len(graphs))
+        found: dict[str, list[Any]] = {name: [] for name in LIST_SCHEMA.names}
+        for line, (run, domain, typed) in enumerate(runs):
+            counts = domains.setdefault(domain, [0, 0, 0])
+            counts[0] += 1
+            path = _path(decoding, line, len(typed))
+            if path is None:
+                continue
+            texts, readings, logprobs = _candidates(decoding, line, path, self.options.n_best)
+            counts[1] += texts[:1] == [run.hanzi]
+            if run.hanzi not in texts or len(texts) < 2:
+                continue
+            counts[2] += 1
+            found["domain"].append(domain)
+            found["low"].append(path.syllable_lo)
+            found["high"].append(path.syllable_hi)
+            found["candidates"].append(texts)
+            found["readings"].append(readings)
+            found["logprobs"].append(logprobs)
+            found["right"].append(texts.index(run.hanzi))
+        return pa.table(found, schema=LIST_SCHEMA)
+
+
+def make_lists(
+    dataset: Dataset,
+    out: Path,
+    *,
+    artifact: Path,
+    options: ListOptions,
+    n_workers: int = 1,
+    restarts: bool = False,
+    on_progress: ReportProgress = lambda n_done, n_total: None,
+) -> Mapping[str, Any]:
+    """Make candidate lists of the sentences of a dataset; shards that are finished are kept.
+
+    The logprob of a candidate is what the language model, penalties and word counts of the
+    artifact add up to; the neural model took part in the search, so that the lists hold what it is
+    wrong about, and is left out of the sum, because it is what will be trained.
+
+    Args:
+        dataset: what is converted; nothing is written into it.
+        out: folder of the lists; an absolute path.
+        artifact: folder of what converts; it has an encoder.
+        options: what is converted.
+        n_workers: shards at a time.
+        restarts: replace what was made with other settings or from another dataset.
+        on_progress: called from time to time with the rows done and the rows in all.
+
+    Returns:
+        The manifest: weights of the search, and counts by domain.
+
+    Raises:
+        ConfigError: the artifact has no encoder, or the folder holds something else.
+        ArtifactError: it is damaged.
+        DatasetError: the split has no sentences, the disk is full, or a shard is damaged.
+    """
+    count = dataset.manifest.splits.get(options.split, Count())
+    if not count.rows:
+        raise DatasetError(
+            f"dataset {str(dataset.path)!r} has no sentences of the split {options.split!r}"
+        )
+    opened = Artifact.open(artifact)
+    converter = Converter(opened)
+    if converter.decoder.scorer is None:
+        raise ConfigError(
+            f"artifact {str(artifact)!r} has no encoder: lists are made to train one, give an "
+            "artifact that has it"
+        )
+    decoder_options = converter.decoder.options
+    domains = {name: one.rows for name, one in dataset.manifest.domains.items()}
+    share_of_split = count.rows / max(1, sum(domains.values()))
+    sizes = {name: rows * share_of_split for name, rows in domains.items()}
+    shares = _shares(sizes, options)
+    settings = {
+        "dataset": sha256_hex(dataset.path / DATASET_MANIFEST),
+        "artifact": sha256_hex(opened.folder / "manifest.json"),
+        "options": asdict(options),
+    }
+    stage = ListStage(
+        output_folder=out / "data",
+        record_folder=out / "work" / "records",
+        artifact=opened.folder,
+        options=options,
+        shares=shares,
+        settings=settings,
+    )
+    claims = Claims(
+        out,
+        created=dataset.manifest.created,
+        restarts=restarts,
+        folders={_STAGE: [stage.output_folder, stage.record_folder]},
+    )
+    claims.claim(_STAGE, settings)
+    # From here on the folder has no whole lists, until the manifest is written again.
+    (out / MANIFEST_NAME).unlink(missing_ok=True)
+    shards = dataset.manifest.shards
+    units = [
+        Unit(Path(one.file).stem, dataset.path / one.file, one.rows, one.sha256) for one in shards
+    ]
+    records = run_units(
+        stage,
+        units,
+        execution=Execution(n_workers),
+        logging_folder=out / "work" / "logs",
+        on_progress=on_progress,
+    )
+    by_domain: dict[str, list[int]] = {}
+    for record in records:
+        for domain, counts in record.figures["domains"].items():
+            summed = by_domain.setdefault(domain, [0, 0, 0])
+            by_domain[domain] = [a + b for a, b in zip(summed, counts, strict=True)]
+    fused = decoder_options.fused_beam
+    names = ("runs", "right", "lists")
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        **settings,
+        "name": opened.manifest.name,
+        "version": opened.manifest.version,
+        "temperature": float(opened.parameters("ranker").get("temperature", 1.0)),
+        "encoder_weight": fused.encoder_weight,
+        "prior_weight": fused.prior_weight,
+        "abbreviated_factor": decoder_options.fusion.abbreviated_factor,
+        "files": [
+            f"data/{unit.name}.parquet"
+            for unit, record in zip(units, records, strict=True)
+            if record.output.rows
+        ],
+        "total": dict(zip(names, map(sum, zip(*by_domain.values(), strict=True)), strict=False)),
+        "domains": {
+            domain: dict(zip(names, counts, strict=True))
+            for domain, counts in sorted(by_domain.items())
+        },
+    }
+    if not manifest["files"]:
+        raise DatasetError(
+            f"none of the sentences drawn from {str(dataset.path)!r} gave a list: draw more of them"
+        )
+    write_json(out / MANIFEST_NAME, manifest)
+    return manifest
+
+
+@lru_cache(maxsize=1)
+def _converter(artifact: Path, n_best: int) -> Converter:
+    """Return what converts, its beam wide enough for whole lists; each worker loads it once."""
+    converter = Converter(Artifact.open(artifact))
+    options = converter.decoder.options
+    width = max(n_best, options.fused_beam.beam_width)
+    fused = replace(options.fused_beam, beam_width=width)
+    converter.decoder.options = replace(options, fused_beam=fused)
+    return converter
+
+
+def _shares(sizes: Mapping[str, float], options: ListOptions) -> dict[str, float]:
+    """Return the share of each domain's sentences to draw, so that all add up to what is wanted.
+
+    >>> options = ListOptions(sentences=60, domain_factors={})
+    >>> {name: round(share, 2) for name, share in _shares({"a": 10, "b": 1000}, options).items()}
+    {'a': 0.55, 'b': 0.05}
+    """
+    wishes = {
+        name: options.domain_factors.get(name, 1.0) * math.sqrt(size)
+        for name, size in sizes.items()
+    }
+    shares = dict.fromkeys(sizes, 1.0)
+    left, open_names = float(options.sentences), {name for name in sizes if wishes[name] > 0}
+    shares.update(dict.fromkeys(set(sizes) - open_names, 0.0))
+    # Domains that are smaller than their part go in whole; the others share what is left.
+    while open_names:
+        scale = left / sum(wishes[name] for name in open_names)
+        whole = {name for name in open_names if wishes[name] * scale >= sizes[name]}
+        if not whole:
+            shares.update({name: wishes[name] * scale / sizes[name] for name in open_names})
+            break
+        left = max(0.0, left - sum(sizes[name] for name in whole))
+        open_names -= whole
+    return shares
+
+
+def _path(decoding: Decoding, line: int, n_places: int) -> PathEdges | None:
+    """Return the way through the graph that the model was asked about, a hanzi an edge."""
+    if decoding.path_scores is None:
+        return None
+    ways = decoding.path_scores.paths[line]
+    return next((way for way in ways if len(way.start) == n_places), None)
+
+
+def _candidates(
+    decoding: Decoding, line: int, path: PathEdges, n_best: int
+) -> tuple[list[str], list[int], list[float]]:
+    """Return texts, syllable ids one after another, and logprobs without the neural model.
+
+    Candidates that read the letters in another way, as `xian` for two hanzi, are left out.
+    """
+    lattice, options = decoding.lattice, decoding.options
+    texts: list[str] = []
+    readings: list[int] = []
+    logprobs: list[float] = []
+    for one in decoding.hypotheses(line, n_best):
+        if not len(one.syllables) == len(one.text) == len(path.start):
+            continue
+        ids = np.array([syllable_id(syllable) for syllable in one.syllables])
+        if not ((path.syllable_lo <= ids) & (ids < path.syllable_hi)).all():
+            continue
+        nodes = np.array(one.nodes, dtype=np.int64)
+        encoder = float(lattice.encoder_logprob[nodes].sum())
+        prior = float(lattice.prior_logprob[nodes].sum())
+        texts.append(one.text)
+        readings += ids.tolist()
+        logprobs.append(
+            one.logprob - options.encoder_weight * encoder - options.prior_weight * prior
+        )
+    return texts, readings, logprobs
