@@ -254,6 +254,11 @@ def read_pretraining_config(
     label = "--set" if path is None else path.name
     default = PretrainingConfig()
     check_sections(tables, [part.name for part in fields(PretrainingConfig)], label)
+    if "ngram_learning_rate" in tables.get("training", {}):
+        raise ConfigError(
+            f"{label}: training.ngram_learning_rate is set, but models that are pretrained have no "
+            "table of n-grams: remove it"
+        )
     balance = default.balance
     if "balance" in tables:  # what is not given is as in the published runs
         base = {name: value for name, value in asdict(balance).items() if value is not None}

@@ -22,6 +22,7 @@ from yinzi_train.pretraining.model import (
 )
 from yinzi_train.pretraining.trainer import PretrainingTrainer
 from yinzi_train.pretraining.vocabulary import TextVocabulary
+from yinzi_train.training.method import limited_to_epochs
 from yinzi_train.training.run import (
     TrainingResult,
     claim_run,
@@ -59,7 +60,8 @@ def pretrain(
             rows weighed.
 
     Raises:
-        ConfigError: a setting is wrong, the run folder is taken, or it holds another run.
+        ConfigError: a setting is wrong, `max_epochs` are over before warm-up and decay, the run
+            folder is taken, or it holds another run.
         DatasetError: the dataset cannot be read, or a split has no rows.
         TrainingError: loss or gradient are no numbers, or a checkpoint cannot be written or read.
         TrainingStopped: SIGINT or SIGTERM came; a checkpoint was written first.
@@ -68,7 +70,7 @@ def pretrain(
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     folder, dataset = RunFolder(out), open_dataset(data)
     check_dataset(dataset, config)
-    options = config.training
+    options = limited_to_epochs(config.training, dataset, n_processes=n_processes)
     initial = Path(options.initial_model) if options.initial_model else None
     language_model = load_language_model(initial, config.model) if initial is not None else None
     if options.eval_steps and not config.n_validation_rows:

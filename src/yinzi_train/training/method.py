@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,9 @@ from yinzi_train.training.config import TrainingConfig, TrainingOptions
 from yinzi_train.training.data import TrainingData, prepare_data
 from yinzi_train.training.stream import BatchStream
 
-__all__ = ["TrainingMethod", "is_ngram_table", "with_epochs"]
+__all__ = ["TrainingMethod", "is_ngram_table", "limited_to_epochs", "with_epochs"]
+
+_Options = TypeVar("_Options", bound=TrainingOptions)
 
 
 class TrainingMethod:
@@ -132,16 +134,35 @@ def with_epochs(config: TrainingConfig, dataset: Dataset, *, n_processes: int) -
     Raises:
         ConfigError: warm-up and decay are longer than that.
     """
-    options = config.training
-    if not options.max_epochs:
-        return config
-    n_rows = dataset.manifest.splits.get("train", Count()).rows
     replay = config.finetuning.replay if config.finetuning is not None else None
     own_share = 1 - replay.share if replay is not None and replay.data else 1.0
+    options = limited_to_epochs(
+        config.training, dataset, n_processes=n_processes, own_share=own_share
+    )
+    return config if options is config.training else replace(config, training=options)
+
+
+def limited_to_epochs(
+    options: _Options, dataset: Dataset, *, n_processes: int, own_share: float = 1.0
+) -> _Options:
+    """Return options whose `max_steps` keeps their `max_epochs`.
+
+    Args:
+        options: of a run.
+        dataset: what it trains on.
+        n_processes: that take batches.
+        own_share: of the rows of a batch that come from it.
+
+    Raises:
+        ConfigError: warm-up and decay are longer than that.
+    """
+    if not options.max_epochs:
+        return options
+    n_rows = dataset.manifest.splits.get("train", Count()).rows
     rows_per_step = options.rows_per_batch * options.gradient_accumulation * n_processes * own_share
     n_steps = max(1, math.ceil(options.max_epochs * n_rows / rows_per_step))
     try:
-        options = replace(options, max_steps=min(options.max_steps, n_steps))
+        return replace(options, max_steps=min(options.max_steps, n_steps))
     except ConfigError as error:
         raise ConfigError(
             f"training.max_epochs = {options.max_epochs:g} are {n_steps} steps of "
@@ -149,4 +170,3 @@ def with_epochs(config: TrainingConfig, dataset: Dataset, *, n_processes: int) -
             "training.warmup_steps, training.decay_steps or training.rows_per_batch, or train "
             "more epochs"
         ) from error
-    return replace(config, training=options)

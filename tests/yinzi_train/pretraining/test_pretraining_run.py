@@ -236,6 +236,7 @@ def test_model_to_go_on_with_that_does_not_fit_is_told(
         ("lines.length=4", "length is 4: expected at least 8"),
         ("corruption.share=1", "share is 1.0: expected above 0 and below 1"),
         ("training.decay_minutes=5", "decay_minutes is 5.0 of max_minutes 0"),
+        ("training.ngram_learning_rate=2.0", "have no table of n-grams: remove it"),
         ("training.n_layers=5", "unknown key 'training.n_layers'"),
         ("models.n_layers=5", "unknown key 'models'"),
         ("vocabulary.n_hanzi=0", "n_hanzi is 0: expected at least 1"),
@@ -252,6 +253,16 @@ def test_published_configs_differ_from_the_defaults_only_where_they_say() -> Non
         assert config.model.family == family
         assert config.sampling.pool_groups == 16
     assert PretrainingOptions().ema_decay == 0
+
+
+def test_epochs_end_the_run(tiny_dataset: Path, tmp_path: Path) -> None:
+    epochs = ("training.warmup_steps=1", "training.decay_steps=1", "training.eval_steps=0")
+    result = run(tiny_dataset, tmp_path / "run", "training.max_epochs=2", *epochs)
+    assert result.step == 4  # eight sentences, four a step
+    assert result.end_reason == "max_steps"
+    with pytest.raises(ConfigError, match=r"max_epochs = 1 are 2 steps of 4 sentences"):
+        run(tiny_dataset, tmp_path / "short", "training.max_epochs=1")
+    assert not (tmp_path / "short").exists()
 
 
 def test_empty_splits_are_told(tmp_path: Path) -> None:
