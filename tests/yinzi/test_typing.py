@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.yinzi.decoding.reading_oracle import reading_matches
 from tests.yinzi.tiny_lines import typed_lines
 from yinzi.converter import Candidate, Converter
-from yinzi.decoding.decoder import LONG_INPUT
+from yinzi.decoding.lines import LONG_INPUT
 from yinzi.errors import ConfigError
 
 LINES = typed_lines(300)

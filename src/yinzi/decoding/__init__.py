@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from yinzi.decoding.beam import BeamOptions
-from yinzi.decoding.decoder import (
-    Decoder,
-    DecoderOptions,
-    LeftContext,
-    PrefixWord,
-    is_abbreviated,
-    is_long,
-)
+from yinzi.decoding.contexts import LeftContext
+from yinzi.decoding.decoder import Decoder, PrefixWord
 from yinzi.decoding.explanation import (
     FEATURES,
     ExplainedHypothesis,
@@ -20,6 +14,8 @@ from yinzi.decoding.explanation import (
 )
 from yinzi.decoding.fusion import FusionOptions
 from yinzi.decoding.lattice import LatticeOptions
+from yinzi.decoding.lines import is_abbreviated, is_long
+from yinzi.decoding.options import DecoderOptions
 from yinzi.decoding.result import Decoding, Hypothesis
 
 __all__ = [

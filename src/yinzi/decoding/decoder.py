@@ -2,108 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.decoding.beam import Beam, BeamOptions, search
-from yinzi.decoding.fusion import (
-    FusionOptions,
-    PathEdges,
-    PathScores,
-    WordPairs,
-    path_of_nodes,
-    settled_path,
-)
-from yinzi.decoding.lattice import Lattice, LatticeOptions, LiteralWords, build_lattice
+from yinzi.decoding.contexts import ContextReader, LeftContext
+from yinzi.decoding.fusion import PathEdges, PathScores, WordPairs, path_of_nodes, settled_path
+from yinzi.decoding.lattice import Lattice, LiteralWords, build_lattice
+from yinzi.decoding.lines import any_long, first_change, is_abbreviated
+from yinzi.decoding.options import DecoderOptions
 from yinzi.decoding.result import Decoding
 from yinzi.decoding.text_hash import TextHash
-from yinzi.errors import ConfigError
 from yinzi.language_model import WordModel
 from yinzi.lexicon import Lexicon, Segmenter
-from yinzi.pinyin import SYLLABLES, EdgeKind, GraphOptions, SyllableGraph
-from yinzi.pinyin.graph import GraphArrays
+from yinzi.pinyin import SYLLABLES, EdgeKind, SyllableGraph
 from yinzi.pinyin.syllable_model import SyllableModel
-from yinzi.scoring import Scorer, context_ids
-from yinzi.text import is_hanzi, miu_spans
+from yinzi.scoring import Scorer
 from yinzi.user.lexicon import UserLexicon
-from yinzi.user.options import UserOptions
 from yinzi.user.table import UserTable, UserTableSource
 
-__all__ = [
-    "Decoder",
-    "DecoderOptions",
-    "LeftContext",
-    "PrefixWord",
-    "is_abbreviated",
-    "is_long",
-]
+__all__ = ["Decoder", "PrefixWord"]
 
-CONTEXT_HANZI = 32
-"""Hanzi of left context that are segmented; only the last two words count."""
-LONG_INPUT = 400
-"""Characters from which the search gets narrower, so that 10,000 letters take few seconds."""
-LONG_BEAM_WIDTH = 5
-
-
-_FUSED_BEAM: Final = BeamOptions(
-    beam_width=12, word_logprob=-0.8, encoder_weight=0.35, prior_weight=-0.05
-)
-
-
-@dataclass(frozen=True)
-class DecoderOptions:
-    """All settings of a decoder; an artifact's manifest holds the tuned ones.
-
-    Attributes:
-        graph: penalties of the ways to read letters.
-        lattice: words considered.
-        beam: width and weights of the search.
-        fusion: how a neural model takes part, where there is one.
-        fused_beam: width and weights of the search with a neural model.
-        user: how much a user's own words and choices count.
-    """
-
-    graph: GraphOptions = field(default_factory=GraphOptions)
-    lattice: LatticeOptions = field(default_factory=LatticeOptions)
-    beam: BeamOptions = field(default_factory=BeamOptions)
-    fusion: FusionOptions = field(default_factory=FusionOptions)
-    fused_beam: BeamOptions = field(default_factory=lambda: _FUSED_BEAM)
-    user: UserOptions = field(default_factory=UserOptions)
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> DecoderOptions:
-        """Read options from a table with a table for each attribute.
-
-        >>> DecoderOptions.from_parameters({"beam": {"beam_width": 5}}).beam.beam_width
-        5
-
-        Raises:
-            ConfigError: a table or a key is unknown.
-        """
-        kinds = {
-            "graph": GraphOptions,
-            "lattice": LatticeOptions,
-            "beam": BeamOptions,
-            "fusion": FusionOptions,
-            "fused_beam": BeamOptions,
-            "user": UserOptions,
-        }
-        tables = {}
-        for name, table in parameters.items():
-            if name not in kinds:
-                raise ConfigError(f"unknown decoder table {name!r}: expected {sorted(kinds)}")
-            known = {option.name for option in fields(kinds[name])}
-            unknown = sorted(set(table) - known)
-            if unknown:
-                raise ConfigError(f"unknown {name} options {unknown}: expected {sorted(known)}")
-            tables[name] = kinds[name](**table)
-        return cls(**tables)
+_LONG_BEAM_WIDTH: Final = 5
 
 
 @dataclass(frozen=True)
@@ -114,21 +40,6 @@ class PrefixWord:
     logprob: float
     end: int
     syllables: tuple[str, ...]
-
-
-class LeftContext(NamedTuple):
-    """The text before an input.
-
-    Attributes:
-        words: its last two words, for the language model.
-        ids: int64, its last places, for a neural model; empty without one.
-    """
-
-    words: tuple[int, int]
-    ids: NDArray[np.int64]
-
-
-_NO_IDS: Final = np.zeros(0, dtype=np.int64)
 
 
 class Decoder:
@@ -156,13 +67,13 @@ class Decoder:
         self.options = options
         self._unigrams = language_model.unigram_logprobs
         self._text_hash = TextHash(lexicon)
-        self._segmenter: Segmenter | None = None
+        vocab = None if scorer is None else scorer.vocab
+        self._contexts = ContextReader(lexicon, language_model, vocab)
         self.user: UserTableSource | None = None
 
     def with_user(self, user: UserLexicon) -> Decoder:
         """Return a decoder that also knows a user's words and choices; both share the models."""
         other = copy(self)
-        other._segmenter = self.segmenter
         other.user = UserTableSource(
             user, self.lexicon, self.language_model, self.segmenter, options=self.options.user
         )
@@ -171,48 +82,15 @@ class Decoder:
     @property
     def segmenter(self) -> Segmenter:
         """Cuts hanzi into words; made when first asked for."""
-        if self._segmenter is None:
-            self._segmenter = self.lexicon.segmenter(self._unigrams[: self.lexicon.n_words])
-        return self._segmenter
+        return self._contexts.segmenter
 
     def left_context(self, text: str) -> LeftContext:
         """Return what the models are told of the text before an input."""
-        ids = context_ids(self.scorer.vocab, text) if self.scorer is not None and text else _NO_IDS
-        return LeftContext(self.context_words(text), ids)
+        return self._contexts.left_context(text)
 
     def context_words(self, left_context: str) -> tuple[int, int]:
-        """Return the last two words of the text before the input, for the language model.
-
-        Text that does not end in hanzi is no context: a sentence starts behind it.
-        """
-        spans = miu_spans(left_context)
-        bos_id = self.language_model.bos_id
-        if not spans or spans[-1][1] != len(left_context):
-            return -1, bos_id
-        start, end = spans[-1]
-        is_cut = end - start > CONTEXT_HANZI
-        run = left_context[max(start, end - CONTEXT_HANZI) : end]
-        unknown = self.lexicon.n_words  # what the segmenter gives for a hanzi the lexicon lacks
-        words = self.segmenter.segment_run(run).tolist()
-        if words[-1] == unknown:
-            return -1, bos_id
-        if len(words) == 1:
-            return -1 if is_cut else bos_id, words[0]
-        return -1 if words[-2] == unknown else words[-2], words[-1]
-
-    def literal_words(self, graph: SyllableGraph) -> dict[tuple[int, int], LiteralWords]:
-        """Tell what each literal of a graph is to the language model, by its start and end."""
-        words: dict[tuple[int, int], LiteralWords] = {}
-        for edge in graph.edges:
-            if edge.kind is EdgeKind.LITERAL:
-                text = graph.text[edge.start : edge.end].strip()
-                scored = self.language_model.eos_id
-                if text and is_hanzi(text[0]):
-                    start, end = miu_spans(text)[0]
-                    first = int(self.segmenter.segment_run(text[start:end])[0])
-                    scored = first if first < self.lexicon.n_words else scored
-                words[edge.start, edge.end] = LiteralWords(scored, self.context_words(text))
-        return words
+        """Return the last two words before an input; see `ContextReader.words`."""
+        return self._contexts.words(left_context)
 
     def decode(
         self,
@@ -270,8 +148,8 @@ class Decoder:
             uses_scorer: as for `decode`; the same for all edits of a line.
         """
         old_graph = before.graphs[0]
-        first_changed = _first_changed(old_graph, graph)
-        is_alike = _any_long([graph]) == _any_long([old_graph]) and old_graph.start == graph.start
+        first_changed = first_change(old_graph, graph)
+        is_alike = any_long([graph]) == any_long([old_graph]) and old_graph.start == graph.start
         user = self._user_table()
         is_alike &= before.words.user is user
         if not is_alike or not first_changed:
@@ -529,56 +407,15 @@ class Decoder:
             self.lexicon,
             self._unigrams,
             options=self.options.lattice,
-            literal_words=[self.literal_words(graph) for graph in graphs],
+            literal_words=[self._contexts.literal_words(graph) for graph in graphs],
             unreadable=LiteralWords(self.language_model.eos_id, (-1, self.language_model.bos_id)),
             first_position=first_position,
             only_start=only_start,
-            best_below=self._best_below if _any_long(graphs) else None,
+            best_below=self._best_below if any_long(graphs) else None,
             user=user,
         )
 
     def _beam_options(self, graphs: Sequence[SyllableGraph], options: BeamOptions) -> BeamOptions:
-        if not _any_long(graphs):
+        if not any_long(graphs):
             return options
-        return replace(options, beam_width=min(options.beam_width, LONG_BEAM_WIDTH))
-
-
-def is_abbreviated(graph: SyllableGraph) -> bool:
-    """Tell whether a line may hold initials or incomplete syllables: it is searched more widely.
-
-    >>> [is_abbreviated(SyllableGraph.from_text(text)) for text in ("woyao", "wy")]
-    [False, True]
-    """
-    kinds = graph.arrays().kind
-    return bool(((kinds == EdgeKind.INITIAL) | (kinds == EdgeKind.INCOMPLETE)).any())
-
-
-def is_long(text: str) -> bool:
-    """Tell whether an input is so long that it is searched less widely.
-
-    >>> is_long("woyaomaijipiao"), is_long("n" * 10_000)
-    (False, True)
-    """
-    return len(text) >= LONG_INPUT
-
-
-def _any_long(graphs: Sequence[SyllableGraph]) -> bool:
-    return any(is_long(graph.text) for graph in graphs)
-
-
-def _first_changed(old: SyllableGraph, new: SyllableGraph) -> int:
-    """Return the first position whose incoming edges, or the text they read, differ."""
-    shorter = min(old.n, new.n)
-    n_equal = next((i for i in range(shorter) if old.text[i] != new.text[i]), shorter)
-    changed = n_equal + 1
-    n_edges = min(len(old.arrays().end), len(new.arrays().end))
-    differs = np.zeros(n_edges, dtype=np.bool_)
-    for name in GraphArrays._fields:
-        mine: NDArray[Any] = getattr(old.arrays(), name)
-        differs |= mine[:n_edges] != getattr(new.arrays(), name)[:n_edges]
-    first = int(differs.argmax()) if differs.any() else n_edges
-    for graph in (old, new):
-        ends = graph.arrays().end
-        if first < len(ends):
-            changed = min(changed, int(ends[first]))
-    return changed
+        return replace(options, beam_width=min(options.beam_width, _LONG_BEAM_WIDTH))
