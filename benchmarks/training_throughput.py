@@ -93,10 +93,16 @@ def measure_model(arguments: argparse.Namespace, run: Path) -> dict[str, Any]:
     import torch
 
     from yinzi_train.dataset.reader import open_dataset
+    from yinzi_train.model.encoder import ConversionEncoder
     from yinzi_train.model.families import load_checkpoint
     from yinzi_train.training.config import read_training_config
     from yinzi_train.training.data import prepare_data
-    from yinzi_train.training.throughput import count_step, matmul_peak, train_steps
+    from yinzi_train.training.throughput import (
+        count_step,
+        layer_speed,
+        matmul_peak,
+        train_steps,
+    )
 
     limit_threads()
     keep_memory()
@@ -113,12 +119,16 @@ def measure_model(arguments: argparse.Namespace, run: Path) -> dict[str, Any]:
         sum(getattr(cost, name) for cost in costs) for name in ("flops", "n_targets")
     )
     peak = matmul_peak()
+    layers = None
+    if isinstance(model, ConversionEncoder):
+        layers = max(layer_speed(model, batch["segments"]) for batch in batches[:4]) / peak
     model_flops = sum(cost.flops for cost in costs[4:]) / seconds
     return {
         "peak_flops": peak,
         "flops_per_token": flops / n_targets,
         "targets_per_place": n_targets / sum(cost.n_places for cost in costs),
         "passes_share_of_peak": model_flops / peak,
+        "layers_share_of_peak": layers,
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
 
@@ -130,6 +140,7 @@ def to_markdown(figures: dict[str, Any]) -> str:
         f"{figures['flops_per_token'] / 1e6:.1f} M operations a token in matrix products",
         f"peak of one core, bfloat16 product: {figures['peak_flops'] / 1e9:.0f} G operations/s",
         f"forward and backward pass alone: {figures['passes_share_of_peak']:.0%} of the peak",
+        *_of_layers(figures["layers_share_of_peak"]),
         "",
         "| processes | tokens/s | share of the peak of as many cores |",
         "| ---: | ---: | ---: |",
@@ -139,6 +150,13 @@ def to_markdown(figures: dict[str, Any]) -> str:
         for n, speed in figures["tokens_per_second"].items()
     ]
     return "\n".join(lines)
+
+
+def _of_layers(share: float | None) -> list[str]:
+    """Return the line on the Transformer layers; none for families that have no such layers."""
+    return (
+        [] if share is None else [f"Transformer layers alone, both passes: {share:.0%} of the peak"]
+    )
 
 
 if __name__ == "__main__":

@@ -122,11 +122,15 @@ class ConversionEncoder(ConversionModel):
             hidden = hidden + self.ngrams(batch["ngram_ids"])
         if torch.is_autocast_enabled("cpu"):
             hidden = hidden.to(torch.bfloat16)
-        bias = self._attention_bias(batch["segments"]).to(hidden.dtype)
+        normed: Tensor = self.norm(self.run_layers(hidden, batch["segments"]))
+        return normed
+
+    def run_layers(self, hidden: Tensor, segments: Tensor) -> Tensor:
+        """Return what the layers make of float [batch, length, size]."""
+        bias = self._attention_bias(segments).to(hidden.dtype)
         for layer in self.layers:
             hidden = layer(hidden, bias)
-        normed: Tensor = self.norm(hidden)
-        return normed
+        return hidden
 
     def _attention_bias(self, segments: Tensor) -> Tensor:
         """Return float [batch × heads, length, length]: by distance, and against other segments."""

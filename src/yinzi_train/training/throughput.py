@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from yinzi_train.model import ConversionModel
+from yinzi_train.model.encoder import ConversionEncoder
 
-__all__ = ["StepCost", "count_step", "matmul_peak", "train_steps"]
+__all__ = ["StepCost", "count_step", "layer_speed", "matmul_peak", "train_steps"]
 
 PEAK_SHAPE: Final = (8192, 384, 1536)
 """Rows, inner and outer size of the product that the peak is measured on: a feed-forward part of a
@@ -91,3 +92,40 @@ def train_steps(
         loss.backward()
         model.zero_grad()
     return clock() - begin
+
+
+def layer_speed(
+    model: ConversionEncoder,
+    segments: Tensor,
+    *,
+    repeats: int = 5,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Return how many operations a second the Transformer layers do, forward and backward.
+
+    Embedding, n-grams, output layer and loss are left out, and the fastest of some repeats counts.
+
+    Args:
+        model: its layers are run on random vectors.
+        segments: int64 [batch, length], of a batch.
+        repeats: at least 1.
+        clock: seconds, rising.
+    """
+    shape = (*segments.shape, model.config.hidden_size)
+    hidden = torch.randn(shape, dtype=torch.bfloat16, requires_grad=True)
+    gradient = torch.randn(shape, dtype=torch.bfloat16)
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            found = model.run_layers(hidden, segments)
+        found.backward(gradient)
+        model.zero_grad()
+
+    with FlopCounterMode(display=False) as counter:
+        step()
+    best = float("inf")
+    for _ in range(repeats):
+        begin = clock()
+        step()
+        best = min(best, clock() - begin)
+    return float(counter.get_total_flops()) / max(best, 1e-12)

@@ -7,9 +7,15 @@ import torch
 
 from tests.yinzi_train.training.training_samples import tiny_config
 from yinzi_train.dataset.reader import open_dataset
+from yinzi_train.model.encoder import ConversionEncoder
 from yinzi_train.model.families import build_model
 from yinzi_train.training.data import prepare_data
-from yinzi_train.training.throughput import count_step, matmul_peak, train_steps
+from yinzi_train.training.throughput import (
+    count_step,
+    layer_speed,
+    matmul_peak,
+    train_steps,
+)
 
 
 def test_peak_counts_the_fastest_product() -> None:
@@ -44,3 +50,17 @@ def test_passes_are_timed(tiny_dataset: Path, tmp_path: Path) -> None:
     batches = list(islice(iter(prepared.stream(prepared.packer(model), rank=0, n_ranks=1)), 2))
     seconds = count()
     assert train_steps(model, batches, clock=lambda: float(next(seconds))) == 1
+
+
+def test_layers_are_timed_alone(tiny_dataset: Path, tmp_path: Path) -> None:
+    config = tiny_config("model.n_layers=2")
+    prepared = prepare_data(open_dataset(tiny_dataset), config, tmp_path)
+    model = build_model(config.family, config.sizes, prepared.vocab, prepared.pairs)
+    assert isinstance(model, ConversionEncoder)
+    batch = next(iter(prepared.stream(prepared.packer(model), rank=0, n_ranks=1)))
+    seconds = count()
+    found = layer_speed(model, batch["segments"], clock=lambda: float(next(seconds)))
+    size, inner, length = 24, 32, 64
+    products = 2 * (size * 3 * size + size * size + 2 * size * inner) + 4 * size * length
+    assert found == 3 * 2 * batch["segments"].numel() * products  # a step lasts a tick
+    assert all(parameter.grad is None for parameter in model.parameters())
