@@ -59,6 +59,7 @@ class Form(str, Enum):
     UNSEGMENTED = "unsegmented"
     INITIALS = "initials"
     MIXED = "mixed"
+    INCOMPLETE = "incomplete"
 
 
 SetsArgument = Annotated[

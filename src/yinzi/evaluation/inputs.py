@@ -28,6 +28,7 @@ class InputForm(str, Enum):
     UNSEGMENTED = "unsegmented"  # `woyaoqu`: full syllables, no borders
     INITIALS = "initials"  # `wyq`: the first letter of each syllable (`zh` gives `z`), no borders
     MIXED = "mixed"  # `woyqu`: some syllables full, some by first letter, no borders
+    INCOMPLETE = "incomplete"  # `woyaoq`: full but for the end of the last syllable, no borders
 
 
 def typed_input(
@@ -42,7 +43,8 @@ def typed_input(
 
     In other schemes the r of 那儿 na r is typed as er.
 
-    `MIXED` cuts each syllable with probability one half. What it cuts depends on the seed and on
+    `MIXED` cuts each syllable with probability one half; `INCOMPLETE` leaves of the last syllable
+    any number of first letters but all, each as likely. What they cut depends on the seed and on
     the row's id and pinyin only, so neither the order nor the number of rows changes it. With
     `noise`, the typist has an accent or makes a slip.
 
@@ -86,6 +88,9 @@ def typed_syllables(
     if form is InputForm.INITIALS:
         return [syllable[0] for syllable in syllables]
     generator = random.Random(f"{seed}\t{row.id}\t{row.pinyin}")
+    if form is InputForm.INCOMPLETE:
+        last = syllables[-1]
+        return [*syllables[:-1], last[: generator.randint(1, max(1, len(last) - 1))]]
     return [
         syllable[0] if generator.random() < INITIAL_SHARE else syllable for syllable in syllables
     ]

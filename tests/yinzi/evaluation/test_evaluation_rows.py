@@ -115,6 +115,14 @@ def test_mixed_input_depends_on_seed_and_row_only() -> None:
     assert all(letters.startswith("w") and " " not in letters for letters in typed.values())
 
 
+def test_incomplete_input_lacks_the_end_of_the_last_syllable() -> None:
+    rows = [Row(f"a.{number}", "装", "zhuang") for number in range(60)]
+    typed = [typed_input(row, InputForm.INCOMPLETE) for row in rows]
+    assert set(typed) == {"z", "zh", "zhu", "zhua", "zhuan"}
+    assert typed == [typed_input(row, InputForm.INCOMPLETE) for row in rows]
+    assert typed_input(Row("a", "我饿", "wo e"), InputForm.INCOMPLETE) == "woe"
+
+
 def test_mixed_input_cuts_about_half_of_the_syllables() -> None:
     rows = [Row(str(number), "中" * 10, " ".join(["zhong"] * 10)) for number in range(100)]
     n_letters = sum(len(typed_input(row, InputForm.MIXED)) for row in rows)
