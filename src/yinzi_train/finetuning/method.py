@@ -259,6 +259,8 @@ class Finetuning(TrainingMethod):
         packer = self._list_packer(prepared, model)
         if packer is None:
             return own
+        if rank == 0:
+            _tell_passes(packer, config.training, n_ranks=n_ranks)
         return ListedStream(own, packer, seed=order.seed, rank=rank, n_ranks=n_ranks)
 
     def _list_packer(self, prepared: TrainingData, model: nn.Module) -> ListPacker | None:
@@ -425,6 +427,20 @@ class Finetuning(TrainingMethod):
         }
         write_json(self._folder / PARAMETERS_NAME, content)
         logger.info(read_report(self._folder))
+
+
+def _tell_passes(packer: ListPacker, options: TrainingOptions, *, n_ranks: int) -> None:
+    """Tell how often the lists are seen; a second time, the model learns them by heart."""
+    n_batches = options.max_steps * options.gradient_accumulation * n_ranks
+    n_passes = n_batches * packer.options.lists_per_batch / len(packer.trained)
+    if n_passes > 1:
+        logger.warning(
+            "the run sees each of the %s lists %.1f times, and what is seen twice is learnt by "
+            "heart: make more lists, or lower finetuning.n_best.lists_per_batch or "
+            "training.max_steps",
+            f"{len(packer.trained):,}",
+            n_passes,
+        )
 
 
 def read_report(folder: Path) -> str:

@@ -107,10 +107,16 @@ def test_loss_is_that_of_the_sum_the_decoder_ranks_by(
 
 
 def test_lists_are_learnt_beside_the_sentences(
-    base: Path, tiny_dataset: Path, lists: Path, tmp_path: Path
+    base: Path,
+    tiny_dataset: Path,
+    lists: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     options = listed(lists, "training.max_steps=30", "training.eval_steps=10")
-    tune(base, tiny_dataset, tmp_path / "run", *options, "training.metric=list_loss")
+    with caplog.at_level("WARNING"):
+        tune(base, tiny_dataset, tmp_path / "run", *options, "training.metric=list_loss")
+    assert "sees each of the 32 lists 22.5 times" in caplog.text  # 30 steps of two batches of 12
     rows = [row for row in read_metrics(tmp_path / "run" / "metrics.csv") if "list_loss" in row]
     assert [row["step"] for row in rows] == [10, 20, 30]
     assert all(0 <= row["list_accuracy"] <= 1 for row in rows)
