@@ -21,7 +21,8 @@ from yinzi.artifact.checksum import sha256_hex
 from yinzi.errors import ConfigError
 from yinzi_train.dataset.augmentation import TYPED_FIELDS, AugmentationOptions, augment_table
 from yinzi_train.dataset.augmentation_operations import OPERATION_KINDS
-from yinzi_train.dataset.claims import BUILD_NAME, Claims
+from yinzi_train.dataset.claims import BUILD_NAME
+from yinzi_train.dataset.derived import run_on_shards
 from yinzi_train.dataset.errors import DatasetError
 from yinzi_train.dataset.manifest import (
     MANIFEST_NAME,
@@ -42,14 +43,7 @@ from yinzi_train.dataset.storage import (
     write_json,
     write_table_file,
 )
-from yinzi_train.dataset.units import (
-    Execution,
-    ReportProgress,
-    Unit,
-    UnitRecord,
-    read_unit,
-    run_units,
-)
+from yinzi_train.dataset.units import ReportProgress, UnitRecord, read_unit
 from yinzi_train.dataset.unlabelled_rows import drop_unlabelled
 
 __all__ = [
@@ -223,33 +217,21 @@ def augment_dataset(
         split=split,
         settings=settings,
     )
-    claims = Claims(
-        out,
-        created=dataset.manifest.created,
-        restarts=restarts,
-        folders={_STAGE: [stage.output_folder, stage.record_folder]},
-    )
-    claims.claim(_STAGE, settings)
-    # From here on the folder is no whole dataset, until the manifest is written again.
-    (out / MANIFEST_NAME).unlink(missing_ok=True)
-    shards = dataset.manifest.shards
-    units = [
-        Unit(Path(one.file).stem, dataset.path / one.file, one.rows, one.sha256) for one in shards
-    ]
-    records = run_units(
+    named = run_on_shards(
         stage,
-        units,
-        execution=Execution(n_workers),
-        logging_folder=out / "work" / "logs",
+        dataset,
+        out,
+        manifest_name=MANIFEST_NAME,
+        n_workers=n_workers,
+        restarts=restarts,
         on_progress=on_progress,
     )
-    named = {unit.name: record for unit, record in zip(units, records, strict=True)}
     manifest = _summarize(named, dataset.manifest, settings)
     augmentation = {
         **settings,
         "rows": manifest.total.rows,
         "hanzi": manifest.total.hanzi,
-        **_sum_operations(records),
+        **_sum_operations(list(named.values())),
     }
     write_json(out / AUGMENTATION_NAME, augmentation)
     with atomic_path(out / "README.md") as part:

@@ -29,14 +29,14 @@ from yinzi.evaluation import InputForm, Row
 from yinzi.evaluation.inputs import typed_syllables
 from yinzi.pinyin import SYLLABLES, SyllableGraph, syllable_id
 from yinzi_train.dataset.augmentation_draws import Purpose, check_rate, hash_ids, mix_keys, uniforms
-from yinzi_train.dataset.claims import Claims
+from yinzi_train.dataset.derived import run_on_shards
 from yinzi_train.dataset.errors import DatasetError
 from yinzi_train.dataset.manifest import MANIFEST_NAME as DATASET_MANIFEST
 from yinzi_train.dataset.manifest import Count
 from yinzi_train.dataset.reader import Dataset
 from yinzi_train.dataset.schema import SPLITS
 from yinzi_train.dataset.storage import FileRecord, StorageOptions, write_json, write_table_file
-from yinzi_train.dataset.units import Execution, ReportProgress, Unit, run_units
+from yinzi_train.dataset.units import ReportProgress, UnitRecord
 from yinzi_train.dataset.unlabelled_rows import drop_unlabelled
 from yinzi_train.n_best.lists import FORMAT_VERSION, LIST_SCHEMA, MANIFEST_NAME
 
@@ -250,7 +250,6 @@ def make_lists(
             f"artifact {str(artifact)!r} has no encoder: lists are made to train one, give an "
             "artifact that has it"
         )
-    decoder_options = converter.decoder.options
     domains = {name: one.rows for name, one in dataset.manifest.domains.items()}
     share_of_split = count.rows / max(1, sum(domains.values()))
     sizes = {name: rows * share_of_split for name, rows in domains.items()}
@@ -268,52 +267,26 @@ def make_lists(
         shares=shares,
         settings=settings,
     )
-    claims = Claims(
-        out,
-        created=dataset.manifest.created,
-        restarts=restarts,
-        folders={_STAGE: [stage.output_folder, stage.record_folder]},
-    )
-    claims.claim(_STAGE, settings)
-    # From here on the folder has no whole lists, until the manifest is written again.
-    (out / MANIFEST_NAME).unlink(missing_ok=True)
-    shards = dataset.manifest.shards
-    units = [
-        Unit(Path(one.file).stem, dataset.path / one.file, one.rows, one.sha256) for one in shards
-    ]
-    records = run_units(
+    records = run_on_shards(
         stage,
-        units,
-        execution=Execution(n_workers),
-        logging_folder=out / "work" / "logs",
+        dataset,
+        out,
+        manifest_name=MANIFEST_NAME,
+        n_workers=n_workers,
+        restarts=restarts,
         on_progress=on_progress,
     )
-    by_domain: dict[str, list[int]] = {}
-    for record in records:
-        for domain, counts in record.figures["domains"].items():
-            summed = by_domain.setdefault(domain, [0, 0, 0])
-            by_domain[domain] = [a + b for a, b in zip(summed, counts, strict=True)]
-    fused = decoder_options.fused_beam
-    names = ("runs", "right", "lists")
     manifest = {
         "format_version": FORMAT_VERSION,
         **settings,
         "name": opened.manifest.name,
         "version": opened.manifest.version,
         "temperature": float(opened.parameters("ranker").get("temperature", 1.0)),
-        "encoder_weight": fused.encoder_weight,
-        "prior_weight": fused.prior_weight,
-        "abbreviated_factor": decoder_options.fusion.abbreviated_factor,
-        "files": [
-            f"data/{unit.name}.parquet"
-            for unit, record in zip(units, records, strict=True)
-            if record.output.rows
-        ],
-        "total": dict(zip(names, map(sum, zip(*by_domain.values(), strict=True)), strict=False)),
-        "domains": {
-            domain: dict(zip(names, counts, strict=True))
-            for domain, counts in sorted(by_domain.items())
-        },
+        "encoder_weight": converter.decoder.options.fused_beam.encoder_weight,
+        "prior_weight": converter.decoder.options.fused_beam.prior_weight,
+        "abbreviated_factor": converter.decoder.options.fusion.abbreviated_factor,
+        "files": [f"data/{name}.parquet" for name, record in records.items() if record.output.rows],
+        **_counts(list(records.values())),
     }
     if not manifest["files"]:
         raise DatasetError(
@@ -321,6 +294,24 @@ def make_lists(
         )
     write_json(out / MANIFEST_NAME, manifest)
     return manifest
+
+
+def _counts(records: Sequence[UnitRecord]) -> dict[str, Any]:
+    """Return runs converted, right at once, and lists kept: in all and by domain."""
+    names = ("runs", "right", "lists")
+    by_domain: dict[str, list[int]] = {}
+    for record in records:
+        for domain, counts in record.figures["domains"].items():
+            summed = by_domain.setdefault(domain, [0] * len(names))
+            by_domain[domain] = [a + b for a, b in zip(summed, counts, strict=True)]
+    total = [sum(counts[index] for counts in by_domain.values()) for index in range(len(names))]
+    return {
+        "total": dict(zip(names, total, strict=True)),
+        "domains": {
+            domain: dict(zip(names, counts, strict=True))
+            for domain, counts in sorted(by_domain.items())
+        },
+    }
 
 
 @lru_cache(maxsize=1)
