@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,7 +10,7 @@ import typer
 
 from yinzi.cli.running import DebugOption
 from yinzi_train.cli.dataset import RestartOption
-from yinzi_train.cli.options import SetOption, WorkersOption
+from yinzi_train.cli.options import SetOption, WorkersOption, set_up_workers
 from yinzi_train.cli.row_progress import row_progress
 
 __all__ = [
@@ -68,9 +67,7 @@ def augment(
 
     The same command goes on where a stopped one ended; finished shards are kept. Prints the folder.
     """
-    # Each worker has one core: threads of the linear algebra library would wait for each other.
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    n_workers = set_up_workers(workers)
     from yinzi_train.dataset.augmentation_config import read_augmentation_config
     from yinzi_train.dataset.augmented_dataset import augment_dataset
     from yinzi_train.dataset.reader import open_dataset
@@ -83,7 +80,7 @@ def augment(
             options=settings.augmentation,
             seed=seed,
             split=split,
-            n_workers=workers or os.cpu_count() or 1,
+            n_workers=n_workers,
             restarts=restart,
             on_progress=on_progress,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,7 +11,7 @@ import typer
 from yinzi.cli.running import DebugOption
 from yinzi_train.cli.augment import DatasetArgument, SplitOption
 from yinzi_train.cli.dataset import RestartOption
-from yinzi_train.cli.options import WorkersOption
+from yinzi_train.cli.options import WorkersOption, set_up_workers
 from yinzi_train.cli.row_progress import row_progress
 
 __all__ = ["EXAMPLES", "n_best"]
@@ -58,10 +57,7 @@ def n_best(
     They are what `yinzi-train finetune` sharpens an encoder on: see configs/n_best.toml. The
     same command goes on where a stopped one ended; finished shards are kept. Prints the folder.
     """
-    # Each worker has one core: threads of the linear algebra library would wait for each other.
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    from yinzi.artifact import Artifact
+    n_workers = set_up_workers(workers)
     from yinzi_train.dataset.reader import open_dataset
     from yinzi_train.n_best import ListOptions, make_lists
 
@@ -77,9 +73,9 @@ def n_best(
         made = make_lists(
             open_dataset(dataset),
             out.absolute(),
-            artifact=Artifact.open(artifact).folder,
+            artifact=artifact,
             options=options,
-            n_workers=workers or os.cpu_count() or 1,
+            n_workers=n_workers,
             restarts=restart,
             on_progress=on_progress,
         )

@@ -183,6 +183,7 @@ class ListedStream(BatchStream):
         self._seed = seed
         self._rank = rank
         self._n_ranks = n_ranks
+        self._order: tuple[int, NDArray[np.int64]] | None = None
 
     @property
     def n_batches(self) -> int:  # type: ignore[override] # read from the stream
@@ -217,8 +218,10 @@ class ListedStream(BatchStream):
         lists = self._packer.trained
         size = min(self._packer.options.lists_per_batch, len(lists))
         epoch, start = divmod((index * self._n_ranks + self._rank) * size, len(lists))
-        order = np.random.default_rng((self._seed, epoch)).permutation(lists)
-        return order[np.arange(start, start + size) % len(lists)]
+        if self._order is None or self._order[0] != epoch:
+            order = np.random.default_rng((self._seed, epoch)).permutation(lists)
+            self._order = epoch, order
+        return self._order[1][np.arange(start, start + size) % len(lists)]
 
 
 @torch.no_grad()

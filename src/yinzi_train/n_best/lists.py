@@ -183,7 +183,7 @@ def open_lists(folder: Path | str, pairs: PairTable) -> NBestLists:
                 f"cannot read {str(path / name)!r}: {error}; make the lists again"
             ) from error
     table = pa.concat_tables(tables) if tables else LIST_SCHEMA.empty_table()
-    found = _known(dict(manifest), table.combine_chunks(), pairs)
+    found = _known(dict(manifest), table, pairs)
     if not len(found):
         raise ConfigError(f"{str(path)!r} has no list with two candidates whose hanzi are known")
     return found
@@ -226,8 +226,6 @@ def _known(manifest: dict[str, Any], table: pa.Table, pairs: PairTable) -> NBest
 def _flat(table: pa.Table, name: str) -> tuple[Any, NDArray[np.int64]]:
     """Return the values of a column of lists one after another, and the length of each list."""
     column = table.column(name).combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else column.chunk(0)
     values = column.flatten()
     lengths = column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
     if pa.types.is_string(values.type):

@@ -209,7 +209,7 @@ def make_lists(
     dataset: Dataset,
     out: Path,
     *,
-    artifact: Path,
+    artifact: str | Path,
     options: ListOptions,
     n_workers: int = 1,
     restarts: bool = False,
@@ -224,7 +224,7 @@ def make_lists(
     Args:
         dataset: what is converted; nothing is written into it.
         out: folder of the lists; an absolute path.
-        artifact: folder of what converts; it has an encoder.
+        artifact: name or folder of what converts; it has an encoder.
         options: what is converted.
         n_workers: shards at a time.
         restarts: replace what was made with other settings or from another dataset.
@@ -244,8 +244,8 @@ def make_lists(
             f"dataset {str(dataset.path)!r} has no sentences of the split {options.split!r}"
         )
     opened = Artifact.open(artifact)
-    converter = Converter(opened)
-    if converter.decoder.scorer is None:
+    decoder = _converter(opened.folder, options.n_best).decoder
+    if decoder.scorer is None:
         raise ConfigError(
             f"artifact {str(artifact)!r} has no encoder: lists are made to train one, give an "
             "artifact that has it"
@@ -282,9 +282,9 @@ def make_lists(
         "name": opened.manifest.name,
         "version": opened.manifest.version,
         "temperature": float(opened.parameters("ranker").get("temperature", 1.0)),
-        "encoder_weight": converter.decoder.options.fused_beam.encoder_weight,
-        "prior_weight": converter.decoder.options.fused_beam.prior_weight,
-        "abbreviated_factor": converter.decoder.options.fusion.abbreviated_factor,
+        "encoder_weight": decoder.options.fused_beam.encoder_weight,
+        "prior_weight": decoder.options.fused_beam.prior_weight,
+        "abbreviated_factor": decoder.options.fusion.abbreviated_factor,
         "files": [f"data/{name}.parquet" for name, record in records.items() if record.output.rows],
         **_counts(list(records.values())),
     }
@@ -316,7 +316,7 @@ def _counts(records: Sequence[UnitRecord]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _converter(artifact: Path, n_best: int) -> Converter:
-    """Return what converts, its beam wide enough for whole lists; each worker loads it once."""
+    """Return what converts, its beam wide enough for whole lists; each process loads it once."""
     converter = Converter(Artifact.open(artifact))
     options = converter.decoder.options
     width = max(n_best, options.fused_beam.beam_width)
