@@ -17,12 +17,13 @@ from yinzi.converter.next_words import NextWords
 from yinzi.converter.output import OutputForm
 from yinzi.converter.typing import Typing
 from yinzi.decoding import (
+    Abbreviation,
     Decoder,
     DecoderOptions,
     ExplainedHypothesis,
+    abbreviation,
     explain,
     feature_weights,
-    is_abbreviated,
     is_long,
 )
 from yinzi.errors import ArtifactError, ConfigError, LexiconError
@@ -277,8 +278,8 @@ class Converter:
         results: list[list[Candidate]],
     ) -> None:
         graphs = {line: self.graph(pinyin[line]) for line in lines}
-        for kind in (False, True):
-            of_kind = [line for line in lines if is_abbreviated(graphs[line]) is kind]
+        for kind in Abbreviation:
+            of_kind = [line for line in lines if abbreviation(graphs[line]) is kind]
             if of_kind:
                 contexts = [self.decoder.left_context(left_contexts[line]) for line in of_kind]
                 decoding = self.decoder.decode([graphs[line] for line in of_kind], contexts)

@@ -14,12 +14,13 @@ from yinzi.decoding.explanation import (
 )
 from yinzi.decoding.fusion import FusionOptions
 from yinzi.decoding.lattice import LatticeOptions
-from yinzi.decoding.lines import is_abbreviated, is_long
+from yinzi.decoding.lines import Abbreviation, abbreviation, is_long
 from yinzi.decoding.options import DecoderOptions
 from yinzi.decoding.result import Decoding, Hypothesis
 
 __all__ = [
     "FEATURES",
+    "Abbreviation",
     "BeamOptions",
     "Decoder",
     "DecoderOptions",
@@ -31,8 +32,8 @@ __all__ = [
     "LatticeOptions",
     "LeftContext",
     "PrefixWord",
+    "abbreviation",
     "explain",
     "feature_weights",
-    "is_abbreviated",
     "is_long",
 ]

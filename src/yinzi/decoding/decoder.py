@@ -15,7 +15,7 @@ from yinzi.decoding.beam import Beam, BeamOptions, search
 from yinzi.decoding.contexts import ContextReader, LeftContext
 from yinzi.decoding.fusion import PathEdges, PathScores, WordPairs, path_of_nodes, settled_path
 from yinzi.decoding.lattice import Lattice, LiteralWords, build_lattice
-from yinzi.decoding.lines import any_long, first_change, is_abbreviated
+from yinzi.decoding.lines import Abbreviation, abbreviation, any_long, first_change
 from yinzi.decoding.options import DecoderOptions
 from yinzi.decoding.result import Decoding
 from yinzi.decoding.text_hash import TextHash
@@ -103,7 +103,7 @@ class Decoder:
         """Decode the graphs of one or more lines together.
 
         Gives what decoding them one by one gives, but one long line narrows the search for all, and
-        one abbreviated line widens it; `is_long` and `is_abbreviated` tell which are.
+        the most abbreviated line widens it; `is_long` and `abbreviation` tell which are.
 
         Args:
             graphs: one a line, at least one.
@@ -214,10 +214,7 @@ class Decoder:
             for line in np.flatnonzero(is_open).tolist():
                 paths[line] = self._paths(graphs[line], words, path_beam, line)
         ids = [context.ids for context in contexts]
-        options = self.options.fused_beam
-        if any(is_abbreviated(graph) for graph in graphs):
-            options = replace(options, beam_width=self.options.fusion.abbreviated_beam_width)
-        options = self._beam_options(graphs, options)
+        options = self._beam_options(graphs, self._fused_beam(graphs))
         scores = PathScores.ask(paths, ids, self.scorer)
         lattice = words
         if scores is not None:
@@ -414,6 +411,17 @@ class Decoder:
             best_below=self._best_below if any_long(graphs) else None,
             user=user,
         )
+
+    def _fused_beam(self, graphs: Sequence[SyllableGraph]) -> BeamOptions:
+        """Return the options of the search with a neural model, as wide as the lines want it."""
+        options, fusion = self.options.fused_beam, self.options.fusion
+        widths = {
+            Abbreviation.NONE: 1,
+            Abbreviation.LAST: fusion.unfinished_beam_width,
+            Abbreviation.INNER: fusion.abbreviated_beam_width,
+        }
+        wanted = widths[max(abbreviation(graph) for graph in graphs)]
+        return replace(options, beam_width=max(options.beam_width, wanted))
 
     def _beam_options(self, graphs: Sequence[SyllableGraph], options: BeamOptions) -> BeamOptions:
         if not any_long(graphs):

@@ -53,8 +53,9 @@ class FusionOptions:
             0.
         abbreviated_factor: what the scores of a place that is no full syllable count, against those
             of one that is, 0 to 1: the model chooses among hundreds of hanzi there.
-        abbreviated_beam_width: width of the search for lines with initials or incomplete syllables,
-            at least 1.
+        unfinished_beam_width: width of the search for lines that end in an initial or an incomplete
+            syllable, at least 1.
+        abbreviated_beam_width: width for lines that have such before their end, too, at least 1.
         max_margin: of the words between two positions those are left out that are less likely than
             the best by more than this, natural log, by what the model says with its weight, the
             language model without context, and penalties; above 0.
@@ -65,11 +66,17 @@ class FusionOptions:
     unknown_logprob: float = -14.0
     whole_margin: float = 4.0
     abbreviated_factor: float = 0.4
-    abbreviated_beam_width: int = 20
+    unfinished_beam_width: int = 20
+    abbreviated_beam_width: int = 60
     max_margin: float = 8.0
 
     def __post_init__(self) -> None:
-        for name in ("max_paths", "path_beam_width", "abbreviated_beam_width"):
+        for name in (
+            "max_paths",
+            "path_beam_width",
+            "unfinished_beam_width",
+            "abbreviated_beam_width",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"fusion.{name} is {getattr(self, name)}: expected at least 1")
         if not 0 <= self.abbreviated_factor <= 1:

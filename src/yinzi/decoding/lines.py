@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,31 @@ from numpy.typing import NDArray
 from yinzi.pinyin import EdgeKind, SyllableGraph
 from yinzi.pinyin.graph import GraphArrays
 
-__all__ = ["LONG_INPUT", "any_long", "first_change", "is_abbreviated", "is_long"]
+__all__ = ["LONG_INPUT", "Abbreviation", "abbreviation", "any_long", "first_change", "is_long"]
 
 LONG_INPUT = 400
 """Characters from which the search gets narrower, so that 10,000 letters take few seconds."""
 
 
-def is_abbreviated(graph: SyllableGraph) -> bool:
-    """Tell whether a line may hold initials or incomplete syllables: it is searched more widely.
+class Abbreviation(IntEnum):
+    """Where a line has initials or incomplete syllables; the search is the wider for them."""
 
-    >>> [is_abbreviated(SyllableGraph.from_text(text)) for text in ("woyao", "wy")]
-    [False, True]
+    NONE = 0
+    LAST = 1  # what is typed last may go on
+    INNER = 2
+
+
+def abbreviation(graph: SyllableGraph) -> Abbreviation:
+    """Tell where a line may be abbreviated.
+
+    >>> [abbreviation(SyllableGraph.from_text(text)).name for text in ("woyao", "woy", "wyao")]
+    ['NONE', 'LAST', 'INNER']
     """
-    kinds = graph.arrays().kind
-    return bool(((kinds == EdgeKind.INITIAL) | (kinds == EdgeKind.INCOMPLETE)).any())
+    arrays = graph.arrays()
+    ends = arrays.end[(arrays.kind == EdgeKind.INITIAL) | (arrays.kind == EdgeKind.INCOMPLETE)]
+    if not len(ends):
+        return Abbreviation.NONE
+    return Abbreviation.LAST if (ends == graph.n).all() else Abbreviation.INNER
 
 
 def is_long(text: str) -> bool:

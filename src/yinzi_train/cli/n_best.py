@@ -20,7 +20,7 @@ EXAMPLES: Final = """Examples:
 
 $ yinzi-train n-best build/dataset --out build/lists --sentences 100000
 
-$ yinzi-train finetune configs/sharpen.toml --model build/encoder/final --data build/dataset \\
+$ yinzi-train finetune configs/n_best.toml --model build/encoder/final --data build/dataset \\
     --out build/sharpened --set finetuning.n_best.data=build/lists"""
 
 
@@ -46,6 +46,13 @@ def n_best(
     mixed: Annotated[
         float, typer.Option("--mixed", help="Share of the runs half of which is.")
     ] = 0.0,
+    context: Annotated[
+        float, typer.Option("--context", help="Share of later runs converted after earlier ones.")
+    ] = 0.0,
+    sure: Annotated[
+        float,
+        typer.Option("--sure", help="Share kept of lists that teach little; they weigh more."),
+    ] = 1.0,
     split: SplitOption = "train",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 0,
     workers: WorkersOption = None,
@@ -67,6 +74,8 @@ def n_best(
         n_best=size,
         initials_rate=initials,
         mixed_rate=mixed,
+        context_rate=context,
+        confident_rate=sure,
         seed=seed,
     )
     with row_progress() as on_progress:

@@ -60,6 +60,8 @@ class Purpose(IntEnum):
     WHOLE_ROW = 28
     LIST_ROW = 29
     LIST_FORM = 30
+    LIST_CONTEXT = 31
+    LIST_KEPT = 32
 
 
 def _finalize(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

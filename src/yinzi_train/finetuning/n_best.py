@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from yinzi.scoring import InputVocabulary
+from yinzi.scoring import InputVocabulary, context_ids
 from yinzi_train.dataset.collator import IGNORED
 from yinzi_train.model import ConversionModel
 from yinzi_train.n_best import NBestLists
@@ -74,13 +74,15 @@ class ListPacker:
             end; `list_pairs` int64 [n_terms]; `list_weights` float32 [n_terms], of the logits;
             `list_candidates` int64 [n_terms]; `list_logprobs` float32 [n_candidates], all that is
             fixed, natural log; `list_numbers` int64 [n_candidates], from 0; `list_right` int64
-            [n_lists], candidates.
+            [n_lists], candidates; `list_shares` float32 [n_lists], of each list in the mean loss.
         """
         batch = self.lists.batch(numbers)
         sizes = np.diff(batch.run_starts)
+        contexts = [context_ids(self.vocab, text) for text in batch.contexts]
+        n_before = np.array([len(ids) for ids in contexts])
         row = np.repeat(np.arange(len(sizes)), sizes)
-        column = np.arange(len(row)) - batch.run_starts[row]
-        shape = (len(sizes), int(sizes.max()))
+        column = n_before[row] + np.arange(len(row)) - batch.run_starts[row]
+        shape = (len(sizes), int((n_before + sizes).max()))
         values = {
             "input_ids": self.vocab.ids_of_ranges(batch.low, batch.high),
             "syllable_lo": batch.low,
@@ -94,6 +96,9 @@ class ListPacker:
         }
         for name, value in values.items():
             arrays[name][row, column] = value
+        for line, ids in enumerate(contexts):
+            arrays["input_ids"][line, : len(ids)] = ids
+            arrays["segments"][line, : len(ids)] = 0
         arrays["input_tones"] = np.zeros(shape, dtype=np.int64)
         arrays["targets"] = np.full(shape, IGNORED, dtype=np.int64)
         arrays["weights"] = np.zeros(shape, dtype=np.float32)
@@ -118,6 +123,7 @@ class ListPacker:
             "list_logprobs": fixed.astype(np.float32),
             "list_numbers": np.repeat(np.arange(len(counts)), counts),
             "list_right": batch.right,
+            "list_shares": batch.weights / batch.weights.sum(),
         }
 
 
@@ -126,12 +132,12 @@ class NBestLoss:
     """What a model makes of lists.
 
     Attributes:
-        loss: mean over the lists, natural log.
-        n_right: int64, lists whose right candidate comes first.
+        loss: weighted mean over the lists, natural log.
+        accuracy: weighted share of the lists whose right candidate comes first.
     """
 
     loss: Tensor
-    n_right: Tensor
+    accuracy: Tensor
 
 
 def n_best_loss(model: ConversionModel, hidden: Tensor, batch: Mapping[str, Any]) -> NBestLoss:
@@ -158,8 +164,9 @@ def n_best_loss(model: ConversionModel, hidden: Tensor, batch: Mapping[str, Any]
             0, numbers, sums.detach(), "amax"
         )
         shares = torch.zeros_like(best).index_add(0, numbers, torch.exp(sums - best[numbers]))
-        loss = (torch.log(shares) + best - right).sum() / max(1, n_lists)
-    return NBestLoss(loss, (right.detach() >= best).sum())
+        weights = batch["list_shares"]
+        loss = (weights * (torch.log(shares) + best - right)).sum()
+    return NBestLoss(loss, (weights * (right.detach() >= best)).sum())
 
 
 class ListedStream(BatchStream):
@@ -230,7 +237,7 @@ def measure_lists(
 ) -> dict[str, float]:
     """Return `list_loss` and `list_accuracy` of the lists that are held out.
 
-    They are the mean loss, natural log, and how often the right candidate comes first.
+    They are the mean loss, natural log, and how often the right candidate comes first, weighted.
 
     Args:
         model: in evaluation mode.
@@ -238,13 +245,15 @@ def measure_lists(
         precision: "bf16" or "fp32".
     """
     numbers = packer.held_out
-    loss, n_right = 0.0, 0
+    loss, accuracy, weight = 0.0, 0.0, 0.0
     for first in range(0, len(numbers), _MEASURED_AT_ONCE):
         some = numbers[first : first + _MEASURED_AT_ONCE]
         batch = {name: torch.from_numpy(array) for name, array in packer(some).items()}
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             hidden = model.encode(batch)
         found = n_best_loss(model, hidden, batch)
-        loss += float(found.loss) * len(some)
-        n_right += int(found.n_right)
-    return {"list_loss": loss / len(numbers), "list_accuracy": n_right / len(numbers)}
+        part = float(packer.lists.weights[some].sum())
+        loss += float(found.loss) * part
+        accuracy += float(found.accuracy) * part
+        weight += part
+    return {"list_loss": loss / weight, "list_accuracy": accuracy / weight}

@@ -26,12 +26,13 @@ __all__ = [
     "open_lists",
 ]
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 MANIFEST_NAME: Final = "lists.json"
 
 LIST_SCHEMA: Final = pa.schema(
     [
         pa.field("domain", pa.string()),
+        pa.field("context", pa.string()),  # text before the run, "" for none
         # What was typed for each hanzi: the syllables from `low` up to, but not including, `high`.
         pa.field("low", pa.list_(pa.int16())),
         pa.field("high", pa.list_(pa.int16())),
@@ -39,6 +40,7 @@ LIST_SCHEMA: Final = pa.schema(
         pa.field("readings", pa.list_(pa.int16())),  # syllables of all candidates, one by one
         pa.field("logprobs", pa.list_(pa.float32())),  # natural log, without the neural model
         pa.field("right", pa.int16()),  # index of what was written
+        pa.field("weight", pa.float32()),  # how many such lists it stands for
     ]
 )
 """One run of hanzi a row: it has at least two candidates, and the right one is among them."""
@@ -49,6 +51,8 @@ class NBestBatch:
     """Some lists. Places are numbered through their runs, candidates through their lists.
 
     Attributes:
+        contexts: the text before each run, "" for none.
+        weights: float32 [n_lists], how many such lists each stands for.
         low: int64 [n_places], first syllable that each place can be, run after run.
         high: int64 [n_places], syllable behind the last one.
         run_starts: int64 [n_lists + 1], first place of each run.
@@ -62,6 +66,8 @@ class NBestBatch:
         term_candidate: int64 [n_terms], whose hanzi it is.
     """
 
+    contexts: Sequence[str]
+    weights: NDArray[np.float32]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
     run_starts: NDArray[np.int64]
@@ -80,6 +86,8 @@ class NBestLists:
 
     Attributes:
         manifest: how they were made; see `make_lists`.
+        contexts: the text before each run, "" for none.
+        weights: float32 [n_lists], how many such lists each stands for.
         low: int16 [n_places], first syllable that each place can be, run after run.
         high: int16 [n_places], syllable behind the last one.
         run_starts: int64 [n_lists + 1].
@@ -91,6 +99,8 @@ class NBestLists:
     """
 
     manifest: dict[str, Any]
+    contexts: pa.ChunkedArray
+    weights: NDArray[np.float32]
     low: NDArray[np.int16]
     high: NDArray[np.int16]
     run_starts: NDArray[np.int64]
@@ -146,6 +156,8 @@ class NBestLists:
         differs[place[pairs != right_pairs[place]]] = True
         term = np.flatnonzero(differs[place])
         return NBestBatch(
+            self.contexts.take(pa.array(numbers)).to_pylist(),
+            self.weights[numbers],
             self.low[places].astype(np.int64),
             self.high[places].astype(np.int64),
             run_starts,
@@ -210,8 +222,11 @@ def _known(manifest: dict[str, Any], table: pa.Table, pairs: PairTable) -> NBest
     number = np.cumsum(stays) - 1
     kept_counts = n_left[is_kept]
     kept_sizes = sizes[is_kept]
+    kept_rows = pa.array(is_kept)
     return NBestLists(
         manifest,
+        table.column("context").filter(kept_rows),
+        table.column("weight").filter(kept_rows).to_numpy(),
         low[np.repeat(is_kept, sizes)].astype(np.int16),
         high[np.repeat(is_kept, sizes)].astype(np.int16),
         _starts(kept_sizes),

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ import pyarrow.compute as pc
 from yinzi.artifact import Artifact
 from yinzi.artifact.checksum import sha256_hex
 from yinzi.converter import Converter
-from yinzi.decoding import Decoding
+from yinzi.decoding import Decoder, Decoding, Hypothesis
 from yinzi.decoding.fusion import PathEdges
 from yinzi.errors import ConfigError
 from yinzi.evaluation import InputForm, Row
@@ -53,6 +54,10 @@ _STAGE: Final = "n_best"
 _RUN_LENGTHS: Final = (2, 24)
 """Shortest and longest run that is converted: an MIU."""
 _BATCH_RUNS: Final = 128
+_CONFIDENT: Final = 0.9
+"""A list whose first candidate is at least this much likelier than its second teaches little."""
+_BREAK: Final = "，"
+"""Stands for whatever was between two runs; all punctuation is one to the models."""
 _COLUMNS: Final = pa.schema(
     [
         pa.field("id", pa.string()),
@@ -75,6 +80,11 @@ class ListOptions:
         n_best: candidates of a list at most, at least 2.
         initials_rate: share of the runs that are typed by first letters.
         mixed_rate: share of the runs of which half of the syllables are.
+        context_rate: share of the runs with others before them in their sentence that are
+            converted after these, as left context.
+        confident_rate: share of the lists, above 0, that are kept of those where the converter is
+            sure; they count as many times as much, so that lists and their weights add up to the
+            same. More than half of all lists are such, with a twentieth of the gradient.
         seed: of the draws.
         domain_factors: factor ≥ 0 on the share of a domain; 1 for those not named.
     """
@@ -84,6 +94,8 @@ class ListOptions:
     n_best: int = 20
     initials_rate: float = 0.0
     mixed_rate: float = 0.0
+    context_rate: float = 0.0
+    confident_rate: float = 1.0
     seed: int = 0
     domain_factors: Mapping[str, float] = field(default_factory=lambda: dict(DOMAIN_FACTORS))
 
@@ -93,8 +105,12 @@ class ListOptions:
         for name, low in (("sentences", 1), ("n_best", 2)):
             if getattr(self, name) < low:
                 raise ConfigError(f"{name} is {getattr(self, name)}: expected at least {low}")
-        check_rate("initials_rate", self.initials_rate)
-        check_rate("mixed_rate", self.mixed_rate)
+        for name in ("initials_rate", "mixed_rate", "context_rate", "confident_rate"):
+            check_rate(name, getattr(self, name))
+        if not self.confident_rate:
+            raise ConfigError(
+                "confident_rate is 0: expected above 0, lists that are left count more"
+            )
         if self.initials_rate + self.mixed_rate > 1:
             raise ConfigError(
                 f"initials_rate and mixed_rate are {self.initials_rate + self.mixed_rate:g} "
@@ -147,7 +163,11 @@ class ListStage:
         return record, {"domains": domains}
 
     def _drawn(self, table: pa.Table) -> list[tuple[Row, str, list[str]]]:
-        """Return the runs of the sentences that are drawn: each with its domain and its letters."""
+        """Return the runs of the sentences that are drawn: each with its domain and its letters.
+
+        Runs have left contexts where they are to be converted after one. Those typed alike stand
+        side by side: a batch is searched as broadly as its most ambiguous line wants.
+        """
         options = self.options
         kept, _ = drop_unlabelled(table.filter(pc.equal(table.column("split"), options.split)))
         ids = kept.column("id").to_pylist()
@@ -160,29 +180,40 @@ class ListStage:
             for number, length in enumerate(row["run_lengths"]):
                 hanzi = row["hanzi"][first : first + length]
                 pinyin = " ".join(SYLLABLES[i] for i in row["syllables"][first : first + length])
+                before = _BREAK.join(_runs(row["hanzi"], row["run_lengths"][:number]))
                 first += length
                 if _RUN_LENGTHS[0] <= length <= _RUN_LENGTHS[1]:
-                    run = Row(f"{row['id']}.{number}", hanzi, pinyin)
+                    context = before + _BREAK if before else ""
+                    run = Row(f"{row['id']}.{number}", hanzi, pinyin, context)
                     runs.append((run, row["domain"]))
-        draws = uniforms(
-            mix_keys(hash_ids([run.id for run, _ in runs]), options.seed), Purpose.LIST_FORM
-        )
+        run_keys = mix_keys(hash_ids([run.id for run, _ in runs]), options.seed)
+        has_context = uniforms(run_keys, Purpose.LIST_CONTEXT) < options.context_rate
         forms = np.searchsorted(
-            np.cumsum([options.initials_rate, options.mixed_rate]), draws, side="right"
+            np.cumsum([options.initials_rate, options.mixed_rate]),
+            uniforms(run_keys, Purpose.LIST_FORM),
+            side="right",
         )
         names = (InputForm.INITIALS, InputForm.MIXED, InputForm.SEGMENTED)
-        return [
-            (run, domain, typed_syllables(run, names[form], seed=options.seed))
-            for (run, domain), form in zip(runs, forms.tolist(), strict=True)
-        ]
+        drawn = []
+        for number in np.argsort(forms, kind="stable").tolist():
+            run, domain = runs[number]
+            if not has_context[number]:
+                run = replace(run, left_context="")
+            typed = typed_syllables(run, names[forms[number]], seed=options.seed)
+            drawn.append((run, domain, typed))
+        return drawn
 
     def _convert(
         self, runs: Sequence[tuple[Row, str, list[str]]], domains: dict[str, list[int]]
     ) -> pa.Table:
         """Return the lists of some runs; count in `domains` what became of them."""
-        decoder = _converter(self.artifact, self.options.n_best).decoder
+        options = self.options
+        decoder, temperature = _decoder(self.artifact, options.n_best)
         graphs = [SyllableGraph.from_text(" ".join(typed)) for _, _, typed in runs]
-        decoding = decoder.decode(graphs, [decoder.left_context("")] * len(graphs))
+        contexts = [decoder.left_context(run.left_context) for run, _, _ in runs]
+        decoding = decoder.decode(graphs, contexts)
+        keys = mix_keys(hash_ids([run.id for run, _, _ in runs]), options.seed)
+        is_kept = (uniforms(keys, Purpose.LIST_KEPT) < options.confident_rate).tolist()
         found: dict[str, list[Any]] = {name: [] for name in LIST_SCHEMA.names}
         for line, (run, domain, typed) in enumerate(runs):
             counts = domains.setdefault(domain, [0, 0, 0])
@@ -190,18 +221,24 @@ class ListStage:
             path = _path(decoding, line, len(typed))
             if path is None:
                 continue
-            texts, readings, logprobs = _candidates(decoding, line, path, self.options.n_best)
-            counts[1] += texts[:1] == [run.hanzi]
+            first = decoding.hypotheses(line, 2)
+            counts[1] += bool(first) and first[0].text == run.hanzi
+            is_sure = _is_sure(first, temperature)
+            if is_sure and not is_kept[line]:
+                continue
+            texts, readings, logprobs = _candidates(decoding, line, path, options.n_best)
             if run.hanzi not in texts or len(texts) < 2:
                 continue
             counts[2] += 1
             found["domain"].append(domain)
+            found["context"].append(run.left_context)
             found["low"].append(path.syllable_lo)
             found["high"].append(path.syllable_hi)
             found["candidates"].append(texts)
             found["readings"].append(readings)
             found["logprobs"].append(logprobs)
             found["right"].append(texts.index(run.hanzi))
+            found["weight"].append(1.0 / options.confident_rate if is_sure else 1.0)
         return pa.table(found, schema=LIST_SCHEMA)
 
 
@@ -244,7 +281,7 @@ def make_lists(
             f"dataset {str(dataset.path)!r} has no sentences of the split {options.split!r}"
         )
     opened = Artifact.open(artifact)
-    decoder = _converter(opened.folder, options.n_best).decoder
+    decoder, temperature = _decoder(opened.folder, options.n_best)
     if decoder.scorer is None:
         raise ConfigError(
             f"artifact {str(artifact)!r} has no encoder: lists are made to train one, give an "
@@ -281,7 +318,7 @@ def make_lists(
         **settings,
         "name": opened.manifest.name,
         "version": opened.manifest.version,
-        "temperature": float(opened.parameters("ranker").get("temperature", 1.0)),
+        "temperature": temperature,
         "encoder_weight": decoder.options.fused_beam.encoder_weight,
         "prior_weight": decoder.options.fused_beam.prior_weight,
         "abbreviated_factor": decoder.options.fusion.abbreviated_factor,
@@ -315,14 +352,18 @@ def _counts(records: Sequence[UnitRecord]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _converter(artifact: Path, n_best: int) -> Converter:
-    """Return what converts, its beam wide enough for whole lists; each process loads it once."""
-    converter = Converter(Artifact.open(artifact))
-    options = converter.decoder.options
+def _decoder(artifact: Path, n_best: int) -> tuple[Decoder, float]:
+    """Return what converts and the temperature of its sums; each process loads it once.
+
+    Its beam is wide enough for whole lists.
+    """
+    opened = Artifact.open(artifact)
+    decoder = Converter(opened).decoder
+    options = decoder.options
     width = max(n_best, options.fused_beam.beam_width)
     fused = replace(options.fused_beam, beam_width=width)
-    converter.decoder.options = replace(options, fused_beam=fused)
-    return converter
+    decoder.options = replace(options, fused_beam=fused)
+    return decoder, float(opened.parameters("ranker").get("temperature", 1.0))
 
 
 def _shares(sizes: Mapping[str, float], options: ListOptions) -> dict[str, float]:
@@ -349,6 +390,20 @@ def _shares(sizes: Mapping[str, float], options: ListOptions) -> dict[str, float
         left = max(0.0, left - sum(sizes[name] for name in whole))
         open_names -= whole
     return shares
+
+
+def _runs(hanzi: str, lengths: Sequence[int]) -> list[str]:
+    """Cut the first hanzi of a sentence into its runs."""
+    ends = accumulate(lengths)
+    return [hanzi[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+
+def _is_sure(first: Sequence[Hypothesis], temperature: float) -> bool:
+    """Tell whether the first of two candidates has nearly all of their probability."""
+    if len(first) < 2:
+        return True
+    lead = temperature * (first[0].logprob - first[1].logprob)
+    return lead > math.log(_CONFIDENT / (1 - _CONFIDENT))
 
 
 def _path(decoding: Decoding, line: int, n_places: int) -> PathEdges | None:

@@ -37,6 +37,7 @@ WIDE = DecoderOptions(
     fusion=FusionOptions(
         max_margin=1e9,
         whole_margin=1e9,
+        unfinished_beam_width=1000,
         abbreviated_beam_width=1000,
         path_beam_width=1000,
         max_paths=50,

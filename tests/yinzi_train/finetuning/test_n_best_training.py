@@ -16,6 +16,7 @@ from tests.yinzi_train.finetuning.test_finetuning_tasks import first_batch, prep
 from tests.yinzi_train.model.model_samples import PAIRS, VOCAB, tiny_model
 from tests.yinzi_train.training.training_samples import assert_same_weights, stop_at
 from yinzi.errors import ConfigError
+from yinzi.scoring import context_ids
 from yinzi_train.finetuning.n_best import n_best_loss
 from yinzi_train.model.families import load_checkpoint, save_checkpoint
 from yinzi_train.n_best.lists import LIST_SCHEMA
@@ -48,13 +49,15 @@ def lists(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "readings": low * len(candidates),
                 "logprobs": draw.normal(size=len(candidates)).tolist(),
                 "right": int(draw.integers(len(candidates))),
+                "context": "" if len(rows) % 3 else "你好，",
+                "weight": 1.0 + len(rows) % 2,
             }
         )
     folder = tmp_path_factory.mktemp("n_best")
     (folder / "data").mkdir()
     pq.write_table(pa.Table.from_pylist(rows, schema=LIST_SCHEMA), folder / "data/a.parquet")
     manifest = {
-        "format_version": 1,
+        "format_version": 2,
         **{"temperature": 0.5, "encoder_weight": 0.6, "prior_weight": -0.1},
         **{"abbreviated_factor": 0.4, "files": ["data/a.parquet"]},
     }
@@ -84,13 +87,17 @@ def test_loss_is_that_of_the_sum_the_decoder_ranks_by(
     assert packer is not None
     stream = method.stream(data, model, rank=0, n_ranks=1)
     numbers = stream._numbers(0)  # type: ignore[attr-defined]
-    expected, n_right, n_places = 0.0, 0, 0
+    expected, n_right, weight, n_places = 0.0, 0.0, 0.0, 0
     own_lines = len(batch["input_ids"]) - len(packer(numbers)["input_ids"])
     rows = hidden[own_lines:].reshape(-1, hidden.shape[-1])
     segments = batch["segments"][own_lines:].reshape(-1)
+    inputs = batch["input_ids"][own_lines:].reshape(-1)
     for position, number in enumerate(numbers.tolist()):
         row = pq.read_table(lists / "data/a.parquet").to_pylist()[number]
+        before = context_ids(data.vocab, row["context"])
         places = (segments == position).nonzero()[:, 0]
+        assert inputs[places[: len(before)]].tolist() == before.tolist()
+        places = places[len(before) :]
         sums = []
         for text, logprob in zip(row["candidates"], row["logprobs"], strict=True):
             ids = data.pairs.ids(np.array(row["low"]), np.array([ord(char) for char in text]))
@@ -98,11 +105,12 @@ def test_loss_is_that_of_the_sum_the_decoder_ranks_by(
             prior = data.pairs.log_counts[ids].sum()
             sums.append(0.5 * (0.8 * logprob + 0.6 * float(logits.sum().detach()) - 0.1 * prior))
         shares = torch.log_softmax(torch.tensor(sums), dim=0)
-        expected -= float(shares[row["right"]])
-        n_right += int(shares.argmax()) == row["right"]
+        expected -= row["weight"] * float(shares[row["right"]])
+        n_right += row["weight"] * (int(shares.argmax()) == row["right"])
+        weight += row["weight"]
         n_places += len(places)
-    assert float(found.loss.detach()) == pytest.approx(expected / len(numbers), abs=1e-4)
-    assert int(found.n_right) == n_right
+    assert float(found.loss.detach()) == pytest.approx(expected / weight, abs=1e-4)
+    assert float(found.accuracy) == pytest.approx(n_right / weight)
     assert n_places == 3 * len(numbers)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,11 @@ def tables(folder: Path) -> pa.Table:
     return pa.concat_tables(pq.read_table(folder / name) for name in manifest["files"])
 
 
+def runs_of(row: dict) -> list[str]:
+    ends = np.cumsum(row["run_lengths"]).tolist()
+    return [row["hanzi"][first:end] for first, end in pairwise([0, *ends])]
+
+
 def test_logprobs_and_the_encoder_add_up_to_what_the_search_says(
     lists: Path, converter: Converter
 ) -> None:
@@ -75,11 +81,7 @@ def test_logprobs_and_the_encoder_add_up_to_what_the_search_says(
 
 def test_each_list_holds_the_right_text_and_others(lists: Path, dataset: Path) -> None:
     written = {
-        row["hanzi"][first : first + length]
-        for row in open_dataset(dataset).iter_rows(split="train")
-        for first, length in zip(
-            np.cumsum([0, *row["run_lengths"]]).tolist(), row["run_lengths"], strict=False
-        )
+        text for row in open_dataset(dataset).iter_rows(split="train") for text in runs_of(row)
     }
     for row in tables(lists).to_pylist():
         texts = row["candidates"]
@@ -99,6 +101,53 @@ def test_runs_can_be_typed_by_first_letters(dataset: Path, tmp_path: Path) -> No
         assert (widths > 1).all()
         readings = np.array(row["readings"]).reshape(-1, len(row["low"]))
         assert ((readings >= row["low"]) & (readings < row["high"])).all()
+
+
+def test_later_runs_can_be_converted_after_earlier_ones(
+    dataset: Path, lists: Path, tmp_path: Path, converter: Converter
+) -> None:
+    out = tmp_path / "lists"
+    options = ("--sentences", 100, "--context", 1, "--workers", 1)
+    assert run("n-best", dataset, "--out", out, *options) == 0
+    assert set(tables(lists).column("context").to_pylist()) == {""}
+    rows = [row for row in tables(out).to_pylist() if row["context"]]
+    assert rows
+    befores = {
+        "，".join([*texts[:number], ""])
+        for row in open_dataset(dataset).iter_rows(split="train")
+        for texts in [runs_of(row)]
+        for number in range(1, len(texts))
+    }
+    decoder = converter.decoder
+    for row in rows:
+        assert row["context"] in befores
+    typed = " ".join(SYLLABLES[i] for i in rows[0]["low"])
+    context = decoder.left_context(rows[0]["context"])
+    best = decoder.decode([SyllableGraph.from_text(typed)], [context]).hypotheses(0, 1)[0]
+    assert best.text in rows[0]["candidates"]
+
+
+def test_lists_that_teach_little_can_be_thinned_out(
+    dataset: Path, lists: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "lists"
+    options = ("--sentences", 100, "--sure", 0.5, "--workers", 1)
+    assert run("n-best", dataset, "--out", out, *options) == 0
+    whole, thinned = tables(lists).to_pylist(), tables(out).to_pylist()
+    assert {row["weight"] for row in whole} == {1.0}
+    assert {row["weight"] for row in thinned} == {1.0, 2.0}
+    assert 0 < len(thinned) < len(whole)
+    for row in thinned:
+        assert {**row, "weight": 1.0} in whole
+    # Those in doubt are all there: the lists that are missing have one candidate far ahead.
+    missing = [
+        row
+        for row in whole
+        if {**row, "weight": 1.0} not in [{**one, "weight": 1.0} for one in thinned]
+    ]
+    n_sure = len([row for row in thinned if row["weight"] == 2.0])
+    assert len(whole) == len(missing) + len(thinned)
+    assert len(missing) + n_sure > len(whole) / 4
 
 
 def test_finished_shards_are_kept_and_give_the_same_bytes(dataset: Path, tmp_path: Path) -> None:
@@ -124,6 +173,10 @@ def test_bad_input_is_told(
         ListOptions(split="exam")
     with pytest.raises(ConfigError, match=r"1.2 together: expected at most 1"):
         ListOptions(initials_rate=0.6, mixed_rate=0.6)
+    with pytest.raises(ConfigError, match="confident_rate is 0: expected above 0"):
+        ListOptions(confident_rate=0.0)
+    with pytest.raises(ConfigError, match="context_rate"):
+        ListOptions(context_rate=1.5)
     with pytest.raises(ConfigError, match="n_best is 1: expected at least 2"):
         ListOptions(n_best=1)
     assert run("n-best", dataset, "--out", lists, "--seed", 5, "--workers", 1) == 1
@@ -157,7 +210,7 @@ def write_lists(folder: Path, rows: list[dict]) -> Path:
     (folder / "data").mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=LIST_SCHEMA), folder / "data/a.parquet")
     manifest = {
-        "format_version": 1,
+        "format_version": 2,
         **{"temperature": 0.5, "encoder_weight": 0.6, "prior_weight": -0.1},
         **{"abbreviated_factor": 0.4, "files": ["data/a.parquet"]},
     }
@@ -165,7 +218,15 @@ def write_lists(folder: Path, rows: list[dict]) -> Path:
     return folder
 
 
-def a_list(texts: list[str], right: int, low: list[int], width: int = 1) -> dict:
+def a_list(
+    texts: list[str],
+    right: int,
+    low: list[int],
+    *,
+    width: int = 1,
+    context: str = "",
+    weight: float = 1.0,
+) -> dict:
     return {
         "domain": "chat",
         "low": low,
@@ -174,6 +235,8 @@ def a_list(texts: list[str], right: int, low: list[int], width: int = 1) -> dict
         "readings": low * len(texts),
         "logprobs": [-float(i) for i in range(len(texts))],
         "right": right,
+        "context": context,
+        "weight": weight,
     }
 
 
@@ -217,7 +280,7 @@ def test_candidates_of_unknown_hanzi_are_left_out(tmp_path: Path) -> None:
 
 def test_folders_without_whole_lists_are_refused(lists: Path, tmp_path: Path) -> None:
     pairs = pairs_of("甲", [3])
-    with pytest.raises(ConfigError, match=r"has no lists.json of version 1: .*let it finish"):
+    with pytest.raises(ConfigError, match=r"has no lists.json of version 2: .*let it finish"):
         open_lists(tmp_path, pairs)
     folder = write_lists(tmp_path / "lists", [a_list(["甲", "乙"], 0, [3])])
     (folder / "data/a.parquet").write_bytes(b"PAR1")
