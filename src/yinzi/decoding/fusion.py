@@ -11,8 +11,9 @@ another one between the same positions: with that, the search costs less than wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -56,6 +57,8 @@ class FusionOptions:
         unfinished_beam_width: width of the search for lines that end in an initial or an incomplete
             syllable, at least 1.
         abbreviated_beam_width: width for lines that have such before their end, too, at least 1.
+        hanzi_logprobs: what is added to the score of these hanzi, natural log: people type them
+            more, or less, often than the text has them that the model was trained on.
         max_margin: of the words between two positions those are left out that are less likely than
             the best by more than this, natural log, by what the model says with its weight, the
             language model without context, and penalties; above 0.
@@ -68,6 +71,7 @@ class FusionOptions:
     abbreviated_factor: float = 0.4
     unfinished_beam_width: int = 20
     abbreviated_beam_width: int = 60
+    hanzi_logprobs: Mapping[str, float] = field(default_factory=dict)
     max_margin: float = 8.0
 
     def __post_init__(self) -> None:
@@ -85,6 +89,16 @@ class FusionOptions:
             )
         if not self.max_margin > 0:
             raise ConfigError(f"fusion.max_margin is {self.max_margin}: expected above 0")
+        if not isinstance(self.hanzi_logprobs, Mapping):
+            raise ConfigError(
+                f"fusion.hanzi_logprobs is {self.hanzi_logprobs!r}: expected numbers by hanzi"
+            )
+        for hanzi, logprob in self.hanzi_logprobs.items():
+            if len(hanzi) != 1 or not math.isfinite(logprob):
+                raise ConfigError(
+                    f"fusion.hanzi_logprobs has {hanzi!r}: {logprob!r}: expected one hanzi and a "
+                    "finite number"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +248,23 @@ class WordPairs:
     def __init__(self, lexicon: Lexicon, pairs: PairTable) -> None:
         self._lexicon = lexicon
         self._pairs = pairs
+        self._added: tuple[Mapping[str, float], NDArray[np.float32]] | None = None
+
+    def added_logprobs(self, of_hanzi: Mapping[str, float]) -> NDArray[np.float32] | None:
+        """Return float32 [n_pairs], what is added to the score of each; None for nothing.
+
+        Args:
+            of_hanzi: natural log by hanzi; what was asked for last is kept.
+        """
+        if not of_hanzi:
+            return None
+        known = self._added
+        if known is None or known[0] is not of_hanzi:
+            added = np.zeros(len(self._pairs.hanzi), dtype=np.float32)
+            for hanzi, logprob in of_hanzi.items():
+                added[self._pairs.hanzi == ord(hanzi)] = logprob
+            known = self._added = of_hanzi, added
+        return known[1]
 
     @cached_property
     def of_entries(self) -> NDArray[np.int16]:
@@ -414,7 +445,11 @@ class PathScores:
             if lattice.user is not None:
                 least[lattice.is_shortcut[found]] = lattice.user.options.neutral_logprob
             sums, priors, fits = self._sum_up(
-                first_place[on_path], word_pairs.node_pairs(lattice, found), least, options
+                first_place[on_path],
+                word_pairs.node_pairs(lattice, found),
+                least,
+                options,
+                added=word_pairs.added_logprobs(options.hanzi_logprobs),
             )
             logprob[found[fits]] = sums[fits]
             prior[found[fits]] = priors[fits]
@@ -428,6 +463,8 @@ class PathScores:
         pairs: NDArray[np.int16],
         least: NDArray[np.float32],
         options: FusionOptions,
+        *,
+        added: NDArray[np.float32] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """Sum the logprobs of the hanzi of words over their places.
 
@@ -436,6 +473,7 @@ class PathScores:
             pairs: int16 [n, 8 or more], see `WordPairs.node_pairs`.
             least: float32 [n], natural log that each hanzi of a word counts as at least.
             options: limits.
+            added: float32 [n_pairs], what the logprob of each gets more; None for nothing.
 
         Returns:
             float32 [n], the sums; float32 [n], the sums of the priors; bool [n], no hanzi has a
@@ -462,6 +500,8 @@ class PathScores:
             at = scored.starts[place] + within
             at[~is_inside] = 0
             value = np.where(is_inside, logprobs[at], np.float32(options.unknown_logprob))
+            if added is not None:
+                value += np.where(is_inside, added[pair], np.float32(0))
             sums[words] += np.maximum(value, least[words]) * factors[place]
             prior = self.log_counts[pair] - self.log_totals[place]
             priors[words] += np.where(is_inside, prior, np.float32(0)) * factors[place]

@@ -22,6 +22,7 @@ from yinzi_train.cli import (
     dataset,
     export,
     finetune,
+    fit_hanzi,
     fit_ranker,
     label,
     measure,
@@ -62,6 +63,7 @@ add_command(app, pretrain.pretrain, examples=pretrain.EXAMPLES)
 add_command(app, export.export, examples=export.EXAMPLES)
 add_command(app, tune.tune, examples=tune.EXAMPLES)
 add_command(app, fit_ranker.fit_ranker, examples=fit_ranker.EXAMPLES)
+add_command(app, fit_hanzi.fit_hanzi, examples=fit_hanzi.EXAMPLES)
 add_command(app, adapt.adapt, examples=adapt.EXAMPLES)
 
 

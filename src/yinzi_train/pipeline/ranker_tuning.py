@@ -29,7 +29,15 @@ from yinzi.evaluation import InputForm, Row, read_rows
 from yinzi.evaluation.inputs import typed_input
 from yinzi_train.export import update_manifest
 
-__all__ = ["RankerFit", "RankerRound", "fit_weights", "tune_ranker"]
+__all__ = [
+    "CandidateLists",
+    "RankerFit",
+    "RankerRound",
+    "fit_weights",
+    "search_rows",
+    "spread_rows",
+    "tune_ranker",
+]
 
 FITTED = ("base", "sentence_end", "encoder", "encoder_prior", "words")
 """What is fitted: the language model with the penalties, and four features against it."""
@@ -40,7 +48,6 @@ _SHARES = (0.85, 0.7, 0.55)
 """Shares of the fitted weights of the encoder that are tried too: likelihood is won in the depth of
 the lists, and the first place often wants a little less of it."""
 _RIDGE = 1e-3
-"""Pull of each weight to where it was, in units of the mean log-likelihood."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +106,22 @@ class RankerRound:
 
 
 @dataclass(frozen=True, eq=False)
-class _Lists:
+class CandidateLists:
     """Candidates of many rows.
 
     Attributes:
+        texts: of the candidates.
+        rows: what was to be found.
+        set_of_row: name of the set of each row.
         features: float64 [n_candidates, 5], by `FITTED`.
         row: int64 [n_candidates], rising.
         is_right: bool [n_candidates].
         weight: float64 [n_rows], so that all sets count alike.
     """
 
+    texts: Sequence[str]
+    rows: Sequence[Row]
+    set_of_row: Sequence[str]
     features: NDArray[np.float64]
     row: NDArray[np.int64]
     is_right: NDArray[np.bool_]
@@ -122,6 +135,7 @@ def fit_weights(
     weight: NDArray[np.float64],
     *,
     start: NDArray[np.float64],
+    ridge: float = _RIDGE,
 ) -> tuple[NDArray[np.float64], float]:
     """Return the weights under which right candidates are most probable, by Newton's method.
 
@@ -137,6 +151,7 @@ def fit_weights(
         is_right: bool [n_candidates]; lists without a right one teach nothing.
         weight: float64 [n_rows], how much a list counts.
         start: float64 [n_features], weights to start from, and to stay near where nothing is known.
+        ridge: pull of each weight to its start, in units of the mean log-likelihood.
 
     Returns:
         float64 [n_features]; the mean log-likelihood.
@@ -158,12 +173,12 @@ def fit_weights(
     for _ in range(_MAX_STEPS):
         probability, likelihood = _probabilities(features, row, is_right, shares, weights)
         gradient = (of_candidate * (is_right - probability)) @ features
-        gradient -= _RIDGE * (weights - start)
+        gradient -= ridge * (weights - start)
         means = np.zeros((n_rows, features.shape[1]))
         np.add.at(means, row, probability[:, None] * features)
         centred = features - means[row]
         hessian = (centred * (of_candidate * probability)[:, None]).T @ centred
-        hessian += _RIDGE * np.eye(len(weights))
+        hessian += ridge * np.eye(len(weights))
         step = np.linalg.solve(hessian, gradient)
         while True:  # half the step until it does not make things worse
             _, reached = _probabilities(features, row, is_right, shares, weights + step)
@@ -225,7 +240,7 @@ def tune_ranker(
     """
     if n_rounds < 2:
         raise ConfigError(f"{n_rounds} rounds: expected at least 2, one to fit and one to check")
-    sets = {path.stem: _spread(read_rows(path), limit) for path in paths}
+    sets = {path.stem: spread_rows(read_rows(path), limit) for path in paths}
     opened = Artifact.open(artifact)
     converter = Converter(opened)
     options = converter.decoder.options
@@ -247,7 +262,7 @@ def tune_ranker(
             options=_with_beam(options, searched, has_encoder),
             scorer=converter.decoder.scorer,
         )
-        lists, accuracy, accuracy_at_5 = _candidates(converter, sets, n_best)
+        lists, accuracy, accuracy_at_5 = search_rows(converter, sets, n_best)
         start = np.array(
             [
                 1.0,
@@ -287,7 +302,7 @@ def tune_ranker(
     return best[1]
 
 
-def _spread(rows: Sequence[Row], limit: int | None) -> list[Row]:
+def spread_rows(rows: Sequence[Row], limit: int | None) -> list[Row]:
     """Return at most so many rows at even distances: sets may be sorted by domain."""
     n_taken = len(rows) if limit is None else min(limit, len(rows))
     return [rows[index * len(rows) // n_taken] for index in range(n_taken)]
@@ -309,11 +324,12 @@ def _store(
     update_manifest(folder, parameters=parameters)
 
 
-def _candidates(
+def search_rows(
     converter: Converter, sets: Mapping[str, Sequence[Row]], n_best: int
-) -> tuple[_Lists, dict[str, float], dict[str, float]]:
-    """Search all rows; return features of the candidates, and accuracy by set."""
+) -> tuple[CandidateLists, dict[str, float], dict[str, float]]:
+    """Search all rows; return the candidates, and MIU accuracy @1 and @5 by set."""
     decoder = converter.decoder
+    texts: list[str] = []
     features: list[list[float]] = []
     row_of: list[int] = []
     is_right: list[bool] = []
@@ -326,6 +342,7 @@ def _candidates(
             graph = converter.graph(typed_input(row, InputForm.SEGMENTED))
             decoding = decoder.decode([graph], [decoder.left_context("")])
             found = explain(decoding, 0, n_best)
+            texts += [one.text for one in found]
             for rank, one in enumerate(found):
                 values = one.features
                 base = values["language_model"] + values["penalties"]
@@ -345,7 +362,10 @@ def _candidates(
             weight.append(1 / len(rows))
         accuracy[name] = n_first / len(rows)
         accuracy_at_5[name] = n_among_5 / len(rows)
-    lists = _Lists(
+    lists = CandidateLists(
+        texts,
+        [row for rows in sets.values() for row in rows],
+        [name for name, rows in sets.items() for _ in rows],
         np.array(features).reshape(-1, len(FITTED)),
         np.array(row_of, dtype=np.int64),
         np.array(is_right, dtype=np.bool_),
@@ -354,7 +374,7 @@ def _candidates(
     return lists, accuracy, accuracy_at_5
 
 
-def _calibration_error(lists: _Lists, weights: NDArray[np.float64]) -> float:
+def _calibration_error(lists: CandidateLists, weights: NDArray[np.float64]) -> float:
     """Return the expected calibration error of the first candidates."""
     n_rows = len(lists.weight)
     probability, _ = _probabilities(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,6 +217,48 @@ def test_initials_are_one_slice_for_all_their_syllables(fused: Decoder) -> None:
     assert {"中", "长"} <= {h.text for h in decoding.hypotheses(0, 1000)}
 
 
+def test_numbers_of_hanzi_are_added_to_their_scores(converter: Converter) -> None:
+    plain = converter.decoder
+    features = []
+    for table in ({}, {"好": 1.5, "龘": 3.0}):
+        options = replace(WIDE, fusion=replace(WIDE.fusion, hanzi_logprobs=table))
+        both = Decoder(plain.lexicon, plain.language_model, options=options, scorer=make_scorer())
+        found = explain(decode(both, "ni hao"), 0, 1000)
+        features.append({one.text: one.features["encoder"] for one in found})
+    before, after = features
+    assert before.keys() == after.keys()
+    assert {"你好"} < set(before)
+    for text, value in before.items():
+        assert after[text] == pytest.approx(value + 1.5 * text.count("好"), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"你好": 1.0}, "'你好': 1.0: expected one hanzi and a finite number"),
+        ({"好": float("nan")}, "'好': nan: expected one hanzi"),
+        (["好"], r"is \['好'\]: expected numbers by hanzi"),
+    ],
+)
+def test_numbers_of_hanzi_are_checked(table: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        FusionOptions(hanzi_logprobs=table)
+
+
+def test_search_is_as_wide_as_the_most_abbreviated_line(converter: Converter) -> None:
+    plain = converter.decoder
+    options = DecoderOptions(fusion=FusionOptions(abbreviated_beam_width=31))
+    both = Decoder(plain.lexicon, plain.language_model, options=options, scorer=make_scorer())
+    graphs = {text: SyllableGraph.from_text(text) for text in ("nihao", "nih", "nhao")}
+    widths = {
+        texts: both.decode(
+            [graphs[text] for text in texts], [both.left_context("")] * len(texts)
+        ).options.beam_width
+        for texts in (("nihao",), ("nih",), ("nhao",), ("nhao", "nihao", "nih"))
+    }
+    assert list(widths.values()) == [12, 20, 31, 31]
+
+
 def test_scores_of_abbreviated_places_count_less(converter: Converter) -> None:
     plain = converter.decoder
     scores = {}
@@ -303,7 +346,13 @@ def test_word_pairs_spell_every_entry(fused: Decoder, scorer: TableScorer) -> No
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("max_paths", 0), ("path_beam_width", 0), ("max_margin", 0.0), ("abbreviated_factor", 1.5)],
+    [
+        ("max_paths", 0),
+        ("path_beam_width", 0),
+        ("unfinished_beam_width", 0),
+        ("max_margin", 0.0),
+        ("abbreviated_factor", 1.5),
+    ],
 )
 def test_options_out_of_range_are_named(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=name):
