@@ -435,7 +435,7 @@ def _tell_passes(packer: ListPacker, options: TrainingOptions, *, n_ranks: int) 
     n_passes = n_batches * packer.options.lists_per_batch / len(packer.trained)
     if n_passes > 1:
         logger.warning(
-            "the run sees each of the %s lists %.1f times, and what is seen twice is learnt by "
+            "the run sees each of the %s lists %.2f times, and what is seen twice is learnt by "
             "heart: make more lists, or lower finetuning.n_best.lists_per_batch or "
             "training.max_steps",
             f"{len(packer.trained):,}",

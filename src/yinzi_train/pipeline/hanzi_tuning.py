@@ -35,7 +35,7 @@ from yinzi_train.pipeline.ranker_tuning import (
 
 __all__ = ["HanziFit", "tune_hanzi"]
 
-_RIDGE: Final = 8e-3
+_RIDGE: Final = 1.6e-2
 """Pull of each number to 0, in units of the mean log-likelihood."""
 _STRETCHES: Final = 10
 """Parts of a set, of which every other one is measured with what the others give."""

@@ -38,7 +38,7 @@ __all__ = [
 SCHEDULES: Final = ("warmup_stable_decay", "cosine", "linear", "cosine_restarts")
 PRECISIONS: Final = ("bf16", "fp32")
 PARALLELS: Final = ("ddp", "fsdp")
-METRICS_BY_LESS: Final = ("validation_loss", "validation_perplexity")
+METRICS_BY_LESS: Final = ("validation_loss", "validation_perplexity", "list_loss")
 """Metrics that are better when they are less; of all others more is better."""
 
 _DOMAIN_FACTORS: Final[Mapping[str, float]] = {

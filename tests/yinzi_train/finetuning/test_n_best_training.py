@@ -124,10 +124,14 @@ def test_lists_are_learnt_beside_the_sentences(
     options = listed(lists, "training.max_steps=30", "training.eval_steps=10")
     with caplog.at_level("WARNING"):
         tune(base, tiny_dataset, tmp_path / "run", *options, "training.metric=list_loss")
-    assert "sees each of the 32 lists 22.5 times" in caplog.text  # 30 steps of two batches of 12
+    assert "sees each of the 32 lists 22.50 times" in caplog.text  # 30 steps of two batches of 12
     rows = [row for row in read_metrics(tmp_path / "run" / "metrics.csv") if "list_loss" in row]
     assert [row["step"] for row in rows] == [10, 20, 30]
     assert all(0 <= row["list_accuracy"] <= 1 for row in rows)
+    best = load_checkpoint(tmp_path / "run" / "best").model.state_dict()
+    last = load_checkpoint(tmp_path / "run" / "final").model.state_dict()
+    lowest = min(rows, key=lambda row: row["list_loss"])["step"]
+    assert (lowest == 30) == all(torch.equal(best[name], last[name]) for name in last)
     # Lists that are held out cannot be learnt, as right ones are drawn by chance: those that train.
     _, data, model = method_data = prepared(base, tiny_dataset, tmp_path / "new", *options)
     packer = method_data[0]._list_packer(data, model)
