@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from yinzi.cli.evaluate import SetsArgument
 from yinzi.cli.running import DebugOption
+from yinzi_train.cli.options import FittedArgument, RowLimitOption
 
 __all__ = ["EXAMPLES", "fit_hanzi"]
 
@@ -18,23 +18,13 @@ $ yinzi-train fit-hanzi build/artifacts/base hsk.tsv tatoeba.tsv --limit 1000"""
 
 
 def fit_hanzi(
-    artifact: Annotated[
-        Path, typer.Argument(metavar="ARTIFACT", help="Folder of it.", show_default=False)
-    ],
+    artifact: FittedArgument,
     files: SetsArgument,
     *,
     hanzi: Annotated[
         int, typer.Option("--hanzi", min=1, help="How many, those most often mistaken.")
     ] = 10,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            min=1,
-            help="Rows to take of each file, spread evenly over it.",
-            show_default=False,
-        ),
-    ] = None,
+    limit: RowLimitOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Fit what is added to the scores of some hanzi, and store it in the artifact's manifest.

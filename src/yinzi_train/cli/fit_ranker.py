@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yinzi.cli.evaluate import SetsArgument
 from yinzi.cli.running import DebugOption
+from yinzi_train.cli.options import FittedArgument, RowLimitOption
 
 if TYPE_CHECKING:
     from yinzi_train.pipeline.ranker_tuning import RankerRound
@@ -21,23 +21,13 @@ $ yinzi-train fit-ranker build/artifacts/base hsk.tsv tatoeba.tsv --limit 1000""
 
 
 def fit_ranker(
-    artifact: Annotated[
-        Path, typer.Argument(metavar="ARTIFACT", help="Folder of it.", show_default=False)
-    ],
+    artifact: FittedArgument,
     files: SetsArgument,
     *,
     rounds: Annotated[
         int, typer.Option("--rounds", min=2, help="Searches, each with better weights.")
     ] = 3,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            min=1,
-            help="Rows to take of each file, spread evenly over it.",
-            show_default=False,
-        ),
-    ] = None,
+    limit: RowLimitOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Fit the weights of the ranker on sets and store them in the artifact's manifest.

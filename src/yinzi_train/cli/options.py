@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 __all__ = [
     "CreatedOption",
+    "FittedArgument",
     "RayOption",
+    "RowLimitOption",
     "SetOption",
     "WorkersOption",
     "creation_date",
@@ -40,6 +43,18 @@ RayOption = Annotated[
     typer.Option(
         "--ray",
         help="Work with Ray: on the cluster RAY_ADDRESS names, or on workers started here.",
+        show_default=False,
+    ),
+]
+FittedArgument = Annotated[
+    Path, typer.Argument(metavar="ARTIFACT", help="Folder of it.", show_default=False)
+]
+RowLimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        help="Rows to take of each file, spread evenly over it.",
         show_default=False,
     ),
 ]
