@@ -12,7 +12,7 @@ from yinzi.decoding.explanation import (
     explain,
     feature_weights,
 )
-from yinzi.decoding.fusion import FusionOptions
+from yinzi.decoding.fusion_options import FusionOptions
 from yinzi.decoding.lattice import LatticeOptions
 from yinzi.decoding.lines import Abbreviation, abbreviation, is_long
 from yinzi.decoding.options import DecoderOptions

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from yinzi.decoding.beam import Beam, BeamOptions, search
 from yinzi.decoding.contexts import ContextReader, LeftContext
-from yinzi.decoding.fusion import PathEdges, PathScores, WordPairs, path_of_nodes, settled_path
+from yinzi.decoding.fusion import PathEdges, PathScores, path_of_nodes, settled_path
 from yinzi.decoding.lattice import Lattice, LiteralWords, build_lattice
 from yinzi.decoding.lines import Abbreviation, abbreviation, any_long, first_change
 from yinzi.decoding.options import DecoderOptions
 from yinzi.decoding.result import Decoding
 from yinzi.decoding.text_hash import TextHash
+from yinzi.decoding.word_pairs import WordPairs
 from yinzi.language_model import WordModel
 from yinzi.lexicon import Lexicon, Segmenter
 from yinzi.pinyin import SYLLABLES, EdgeKind, SyllableGraph

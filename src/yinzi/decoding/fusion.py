@@ -11,94 +11,27 @@ another one between the same positions: with that, the search costs less than wi
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.decoding.beam import BeamOptions
+from yinzi.decoding.fusion_options import FusionOptions
 from yinzi.decoding.lattice import Lattice
-from yinzi.errors import ConfigError
+from yinzi.decoding.word_pairs import NO_HANZI, WordPairs
 from yinzi.lexicon import Lexicon, ragged_arange
-from yinzi.lexicon.segmentation import MAX_WORD_LENGTH
-from yinzi.pinyin import SYLLABLES, EdgeKind, SyllableGraph, syllable_id
+from yinzi.pinyin import EdgeKind, SyllableGraph, syllable_id
 from yinzi.pinyin.graph import GraphArrays
-from yinzi.scoring import PairTable, ScoredInputs, Scorer, ScorerInput
+from yinzi.scoring import ScoredInputs, Scorer, ScorerInput
 
 __all__ = [
-    "FusionOptions",
     "PathEdges",
     "PathScores",
-    "WordPairs",
     "path_of_nodes",
     "settled_path",
 ]
-
-_NO_PAIR = -1
-_NO_HANZI = -2
-
-
-@dataclass(frozen=True)
-class FusionOptions:
-    """How a neural model takes part.
-
-    Attributes:
-        max_paths: paths through a graph that the model is asked about, at least 1.
-        path_beam_width: width of the search that proposes paths, at least 1.
-        unknown_logprob: natural log for a hanzi that the model does not know.
-        whole_margin: a syllable is never meant as several (`hao` as `ha o`) if the likeliest word
-            of one hanzi is so much likelier, natural log, than the likeliest of several; at least
-            0.
-        abbreviated_factor: what the scores of a place that is no full syllable count, against those
-            of one that is, 0 to 1: the model chooses among hundreds of hanzi there.
-        unfinished_beam_width: width of the search for lines that end in an initial or an incomplete
-            syllable, at least 1.
-        abbreviated_beam_width: width for lines that have such before their end, too, at least 1.
-        hanzi_logprobs: what is added to the score of these hanzi, natural log: people type them
-            more, or less, often than the text has them that the model was trained on.
-        max_margin: of the words between two positions those are left out that are less likely than
-            the best by more than this, natural log, by what the model says with its weight, the
-            language model without context, and penalties; above 0.
-    """
-
-    max_paths: int = 4
-    path_beam_width: int = 6
-    unknown_logprob: float = -14.0
-    whole_margin: float = 4.0
-    abbreviated_factor: float = 0.4
-    unfinished_beam_width: int = 20
-    abbreviated_beam_width: int = 60
-    hanzi_logprobs: Mapping[str, float] = field(default_factory=dict)
-    max_margin: float = 8.0
-
-    def __post_init__(self) -> None:
-        for name in (
-            "max_paths",
-            "path_beam_width",
-            "unfinished_beam_width",
-            "abbreviated_beam_width",
-        ):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"fusion.{name} is {getattr(self, name)}: expected at least 1")
-        if not 0 <= self.abbreviated_factor <= 1:
-            raise ConfigError(
-                f"fusion.abbreviated_factor is {self.abbreviated_factor}: expected 0 to 1"
-            )
-        if not self.max_margin > 0:
-            raise ConfigError(f"fusion.max_margin is {self.max_margin}: expected above 0")
-        if not isinstance(self.hanzi_logprobs, Mapping):
-            raise ConfigError(
-                f"fusion.hanzi_logprobs is {self.hanzi_logprobs!r}: expected numbers by hanzi"
-            )
-        for hanzi, logprob in self.hanzi_logprobs.items():
-            if len(hanzi) != 1 or not math.isfinite(logprob):
-                raise ConfigError(
-                    f"fusion.hanzi_logprobs has {hanzi!r}: {logprob!r}: expected one hanzi and a "
-                    "finite number"
-                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +60,7 @@ def settled_path(graph: SyllableGraph, is_whole: NDArray[np.bool_]) -> PathEdges
     syllables, each is a block. A block is settled if it has one edge, or one edge over all of it
     whose syllable is never meant as several.
 
+    >>> from yinzi.pinyin import SYLLABLES
     >>> is_whole = np.ones(len(SYLLABLES), dtype=np.bool_)
     >>> path = settled_path(SyllableGraph.from_text("ni hao"), is_whole)
     >>> [SYLLABLES[i] for i in path.syllable_lo]
@@ -237,82 +171,6 @@ def _edges(graph: SyllableGraph, at: NDArray[np.int64]) -> PathEdges:
             )
         )
     )
-
-
-class WordPairs:
-    """Know for each entry of a lexicon the pairs of syllable and hanzi it is made of.
-
-    Made when a line is first scored, and kept: 16 bytes an entry.
-    """
-
-    def __init__(self, lexicon: Lexicon, pairs: PairTable) -> None:
-        self._lexicon = lexicon
-        self._pairs = pairs
-        self._added: tuple[Mapping[str, float], NDArray[np.float32]] | None = None
-
-    def added_logprobs(self, of_hanzi: Mapping[str, float]) -> NDArray[np.float32] | None:
-        """Return float32 [n_pairs], what is added to the score of each; None for nothing.
-
-        Args:
-            of_hanzi: natural log by hanzi; what was asked for last is kept.
-        """
-        if not of_hanzi:
-            return None
-        known = self._added
-        if known is None or known[0] is not of_hanzi:
-            added = np.zeros(len(self._pairs.hanzi), dtype=np.float32)
-            for hanzi, logprob in of_hanzi.items():
-                added[self._pairs.hanzi == ord(hanzi)] = logprob
-            known = self._added = of_hanzi, added
-        return known[1]
-
-    @cached_property
-    def of_entries(self) -> NDArray[np.int16]:
-        """int16 [n_entries, 8], pair ids; -1 for a pair that is not known, -2 behind the word."""
-        known = np.full((len(SYLLABLES), len(self._lexicon.hanzi)), _NO_PAIR, dtype=np.int16)
-        index = np.searchsorted(self._lexicon.hanzi, self._pairs.hanzi)
-        index[index == len(self._lexicon.hanzi)] = 0
-        ids = np.flatnonzero(self._lexicon.hanzi[index] == self._pairs.hanzi)
-        known[self._pairs.syllables[ids], index[ids]] = ids
-        entries = np.full((len(self._lexicon.entry_word), MAX_WORD_LENGTH), _NO_HANZI, np.int16)
-        for which, hanzi, syllables in self._lexicon.readings_by_length():
-            entries[which, : hanzi.shape[1]] = known[syllables, hanzi]
-        return entries
-
-    @cached_property
-    def lengths(self) -> NDArray[np.int8]:
-        """int8 [n_entries], hanzi of each entry."""
-        lengths: NDArray[np.int8] = (self.of_entries != _NO_HANZI).sum(axis=1, dtype=np.int8)
-        return lengths
-
-    def node_lengths(self, lattice: Lattice, nodes: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return int64 [n], hanzi of words of a lattice; anything for literals."""
-        lengths: NDArray[np.int64] = self.lengths[lattice.entry[nodes]].astype(np.int64)
-        if lattice.user is not None:
-            own = np.flatnonzero(lattice.is_shortcut[nodes])
-            lengths[own] = lattice.user.features.lengths[lattice.user_row[nodes[own]]]
-        return lengths
-
-    def node_pairs(self, lattice: Lattice, nodes: NDArray[np.integer]) -> NDArray[np.int16]:
-        """Return int16 [n, 8 or more], pair ids of words of a lattice, as `of_entries`."""
-        pairs: NDArray[np.int16] = self.of_entries[lattice.entry[nodes]]
-        if lattice.user is None:
-            return pairs
-        own = np.flatnonzero(lattice.is_shortcut[nodes])
-        if not len(own):
-            return pairs
-        features, rows = lattice.user.features, lattice.user_row[nodes[own]]
-        lengths = features.lengths[rows]
-        width = max(pairs.shape[1], int(lengths.max()))
-        wide = np.full((len(nodes), width), _NO_HANZI, dtype=np.int16)
-        wide[:, : pairs.shape[1]] = pairs
-        wide[own] = _NO_HANZI
-        word, place = np.nonzero(np.arange(width) < lengths[:, None])
-        texts = "".join(lattice.user.texts[row] for row in rows.tolist())
-        codes = np.frombuffer(texts.encode("utf-32-le"), dtype=np.uint32)
-        known = self._pairs.ids(features.syllables[rows[word], place].astype(np.int64), codes)
-        wide[own[word], place] = known
-        return wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -489,7 +347,7 @@ class PathScores:
         logprobs = scored.logprobs if len(scored.logprobs) else np.zeros(1, dtype=np.float32)
         factors = np.where(self.is_full, np.float32(1), np.float32(options.abbreviated_factor))
         for index in range(pairs.shape[1]):
-            words = np.flatnonzero(pairs[:, index] != _NO_HANZI)
+            words = np.flatnonzero(pairs[:, index] != NO_HANZI)
             if not len(words):
                 break
             place = first_place[words] + index

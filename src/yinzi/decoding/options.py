@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from yinzi.decoding.beam import BeamOptions
-from yinzi.decoding.fusion import FusionOptions
+from yinzi.decoding.fusion_options import FusionOptions
 from yinzi.decoding.lattice import LatticeOptions
 from yinzi.errors import ConfigError
 from yinzi.pinyin import GraphOptions

@@ -22,7 +22,8 @@ from yinzi.decoding import (
     explain,
     feature_weights,
 )
-from yinzi.decoding.fusion import WordPairs, settled_path
+from yinzi.decoding.fusion import settled_path
+from yinzi.decoding.word_pairs import WordPairs
 from yinzi.errors import ConfigError
 from yinzi.pinyin import SYLLABLES, SyllableGraph
 from yinzi.scoring import InputVocabulary, PairTable, ScorerInput, context_ids
