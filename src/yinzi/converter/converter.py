@@ -82,6 +82,7 @@ class Converter:
         decoder: lattice and search.
         scheme: what typed keys mean.
         output: the form of texts; None leaves them as the models give them.
+        temperature: what a `logprob` is multiplied by to be the log of a probability.
         learner: stores what a user commits, None without a user lexicon; see `with_user`.
 
     >>> import yinzi
@@ -125,7 +126,7 @@ class Converter:
                 ) from error
         if scorer is None and uses_encoder and "encoder" in artifact.manifest.section_bytes():
             scorer = Encoder.from_artifact(artifact)
-        self._temperature = float(artifact.parameters("ranker").get("temperature", 1.0))
+        self.temperature = float(artifact.parameters("ranker").get("temperature", 1.0))
         self.decoder = Decoder(lexicon, language_model, options=options, scorer=scorer)
         self._next_words = NextWords(self.decoder)
 
@@ -278,8 +279,9 @@ class Converter:
         results: list[list[Candidate]],
     ) -> None:
         graphs = {line: self.graph(pinyin[line]) for line in lines}
+        kinds = {line: abbreviation(graph) for line, graph in graphs.items()}
         for kind in Abbreviation:
-            of_kind = [line for line in lines if abbreviation(graphs[line]) is kind]
+            of_kind = [line for line in lines if kinds[line] is kind]
             if of_kind:
                 contexts = [self.decoder.left_context(left_contexts[line]) for line in of_kind]
                 decoding = self.decoder.decode([graphs[line] for line in of_kind], contexts)
@@ -352,7 +354,7 @@ class Converter:
         graphs, contexts = [self.graph(pinyin)], [self.decoder.left_context(left_context)]
         decoding = self.decoder.decode(graphs, contexts)
         found = explain(decoding, 0, max(n_best, _CALIBRATED))
-        sums = np.array([self._temperature * one.logprob for one in found])
+        sums = np.array([self.temperature * one.logprob for one in found])
         raised = np.exp(sums - sums.max(initial=-np.inf))
         shares = (raised / raised.sum()).tolist() if len(sums) else []
         return Explanation(

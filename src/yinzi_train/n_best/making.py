@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ import pyarrow.compute as pc
 from yinzi.artifact import Artifact
 from yinzi.artifact.checksum import sha256_hex
 from yinzi.converter import Converter
-from yinzi.decoding import Decoder, Decoding, Hypothesis
+from yinzi.decoding import Decoding, Hypothesis
 from yinzi.decoding.fusion import PathEdges
 from yinzi.errors import ConfigError
 from yinzi.evaluation import InputForm, Row
@@ -176,16 +175,15 @@ class ListStage:
         taken = kept.take(pa.array(np.flatnonzero(uniforms(keys, Purpose.LIST_ROW) < shares)))
         runs = []
         for row in taken.to_pylist():
-            first = 0
+            first, before = 0, ""
             for number, length in enumerate(row["run_lengths"]):
                 hanzi = row["hanzi"][first : first + length]
                 pinyin = " ".join(SYLLABLES[i] for i in row["syllables"][first : first + length])
-                before = _BREAK.join(_runs(row["hanzi"], row["run_lengths"][:number]))
                 first += length
                 if _RUN_LENGTHS[0] <= length <= _RUN_LENGTHS[1]:
-                    context = before + _BREAK if before else ""
-                    run = Row(f"{row['id']}.{number}", hanzi, pinyin, context)
+                    run = Row(f"{row['id']}.{number}", hanzi, pinyin, before)
                     runs.append((run, row["domain"]))
+                before += hanzi + _BREAK
         run_keys = mix_keys(hash_ids([run.id for run, _ in runs]), options.seed)
         has_context = uniforms(run_keys, Purpose.LIST_CONTEXT) < options.context_rate
         forms = np.searchsorted(
@@ -208,7 +206,8 @@ class ListStage:
     ) -> pa.Table:
         """Return the lists of some runs; count in `domains` what became of them."""
         options = self.options
-        decoder, temperature = _decoder(self.artifact, options.n_best)
+        converter = _converter(self.artifact, options.n_best)
+        decoder = converter.decoder
         graphs = [SyllableGraph.from_text(" ".join(typed)) for _, _, typed in runs]
         contexts = [decoder.left_context(run.left_context) for run, _, _ in runs]
         decoding = decoder.decode(graphs, contexts)
@@ -223,7 +222,7 @@ class ListStage:
                 continue
             first = decoding.hypotheses(line, 2)
             counts[1] += bool(first) and first[0].text == run.hanzi
-            is_sure = _is_sure(first, temperature)
+            is_sure = _is_sure(first, converter.temperature)
             if is_sure and not is_kept[line]:
                 continue
             texts, readings, logprobs = _candidates(decoding, line, path, options.n_best)
@@ -281,7 +280,8 @@ def make_lists(
             f"dataset {str(dataset.path)!r} has no sentences of the split {options.split!r}"
         )
     opened = Artifact.open(artifact)
-    decoder, temperature = _decoder(opened.folder, options.n_best)
+    converter = _converter(opened.folder, options.n_best)
+    decoder = converter.decoder
     if decoder.scorer is None:
         raise ConfigError(
             f"artifact {str(artifact)!r} has no encoder: lists are made to train one, give an "
@@ -318,7 +318,7 @@ def make_lists(
         **settings,
         "name": opened.manifest.name,
         "version": opened.manifest.version,
-        "temperature": temperature,
+        "temperature": converter.temperature,
         "encoder_weight": decoder.options.fused_beam.encoder_weight,
         "prior_weight": decoder.options.fused_beam.prior_weight,
         "abbreviated_factor": decoder.options.fusion.abbreviated_factor,
@@ -352,18 +352,14 @@ def _counts(records: Sequence[UnitRecord]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _decoder(artifact: Path, n_best: int) -> tuple[Decoder, float]:
-    """Return what converts and the temperature of its sums; each process loads it once.
-
-    Its beam is wide enough for whole lists.
-    """
-    opened = Artifact.open(artifact)
-    decoder = Converter(opened).decoder
-    options = decoder.options
+def _converter(artifact: Path, n_best: int) -> Converter:
+    """Return what converts, its beam wide enough for whole lists; each process loads it once."""
+    converter = Converter(Artifact.open(artifact))
+    options = converter.decoder.options
     width = max(n_best, options.fused_beam.beam_width)
     fused = replace(options.fused_beam, beam_width=width)
-    decoder.options = replace(options, fused_beam=fused)
-    return decoder, float(opened.parameters("ranker").get("temperature", 1.0))
+    converter.decoder.options = replace(options, fused_beam=fused)
+    return converter
 
 
 def _shares(sizes: Mapping[str, float], options: ListOptions) -> dict[str, float]:
@@ -390,12 +386,6 @@ def _shares(sizes: Mapping[str, float], options: ListOptions) -> dict[str, float
         left = max(0.0, left - sum(sizes[name] for name in whole))
         open_names -= whole
     return shares
-
-
-def _runs(hanzi: str, lengths: Sequence[int]) -> list[str]:
-    """Cut the first hanzi of a sentence into its runs."""
-    ends = accumulate(lengths)
-    return [hanzi[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
 def _is_sure(first: Sequence[Hypothesis], temperature: float) -> bool:

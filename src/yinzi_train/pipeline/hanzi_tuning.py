@@ -14,23 +14,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.artifact import Artifact
 from yinzi.converter import Converter
-from yinzi.decoding import feature_weights
 from yinzi.errors import ConfigError
 from yinzi.evaluation import read_rows
-from yinzi_train.export import update_manifest
 from yinzi_train.pipeline.ranker_tuning import (
-    FITTED,
     CandidateLists,
     fit_weights,
     search_rows,
     spread_rows,
+    store_tuned,
+    weights_of,
 )
 
 __all__ = ["HanziFit", "tune_hanzi"]
@@ -93,22 +92,20 @@ def tune_hanzi(
     converter.decoder.options = replace(options, fusion=fusion)
     sets = {path.stem: spread_rows(read_rows(path), limit) for path in paths}
     lists, accuracy, _ = search_rows(converter, sets, n_best)
-    weights = {"base": 1.0, **feature_weights(options.fused_beam)}
-    temperature = float(opened.parameters("ranker").get("temperature", 1.0))
-    sums = lists.features @ np.array([weights[name] for name in FITTED])
+    sums = lists.features @ weights_of(options.fused_beam)
     hanzi = _mistaken(lists, sums, n_hanzi)
     counts = np.array([[text.count(one) for one in hanzi] for text in lists.texts])
     features = np.column_stack((sums, counts.reshape(len(sums), len(hanzi))))
-    start = np.array([temperature, *[0.0] * len(hanzi)])
+    start = np.array([converter.temperature, *[0.0] * len(hanzi)])
     is_even = _every_other_stretch(lists.set_of_row)
     is_right = np.zeros(len(lists.rows), dtype=np.bool_)
     for half in (is_even, ~is_even):
         fitted = _fit(features, lists, start, np.where(half, 0.0, lists.weight))
         is_right |= half & _first_is_right(features @ fitted, lists)
     found = _fit(features, lists, start, lists.weight)
-    logprobs = found[1:] / found[0] / weights["encoder"]
+    logprobs = found[1:] / found[0] / options.fused_beam.encoder_weight
     table = {one: round(float(value), 3) for one, value in zip(hanzi, logprobs, strict=True)}
-    _store(artifact, opened, table, float(found[0]))
+    store_tuned(artifact, opened, "fusion", {"hanzi_logprobs": table}, float(found[0]))
     names = np.array(lists.set_of_row)
     checked = {name: float(is_right[names == name].mean()) for name in sets}
     return HanziFit(table, accuracy, checked, len(lists.rows))
@@ -166,14 +163,3 @@ def _every_other_stretch(set_of_row: Sequence[str]) -> NDArray[np.bool_]:
         is_even[number] = seen[name] * _STRETCHES // sizes[name] % 2 == 0
         seen[name] += 1
     return is_even
-
-
-def _store(
-    folder: Path, artifact: Artifact, table: Mapping[str, float], temperature: float
-) -> None:
-    parameters: dict[str, Any] = dict(artifact.manifest.parameters)
-    decoder = {name: dict(found) for name, found in parameters.get("decoder", {}).items()}
-    decoder["fusion"] = {**decoder.get("fusion", {}), "hanzi_logprobs": dict(table)}
-    parameters["decoder"] = decoder
-    parameters["ranker"] = {"temperature": round(temperature, 4)}
-    update_manifest(folder, parameters=parameters)

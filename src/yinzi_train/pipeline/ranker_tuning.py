@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from yinzi.artifact import Artifact
 from yinzi.converter import Converter
-from yinzi.decoding import BeamOptions, DecoderOptions, explain
+from yinzi.decoding import BeamOptions, DecoderOptions, explain, feature_weights
 from yinzi.errors import ConfigError
 from yinzi.evaluation import InputForm, Row, read_rows
 from yinzi.evaluation.inputs import typed_input
@@ -36,7 +36,9 @@ __all__ = [
     "fit_weights",
     "search_rows",
     "spread_rows",
+    "store_tuned",
     "tune_ranker",
+    "weights_of",
 ]
 
 FITTED = ("base", "sentence_end", "encoder", "encoder_prior", "words")
@@ -263,15 +265,7 @@ def tune_ranker(
             scorer=converter.decoder.scorer,
         )
         lists, accuracy, accuracy_at_5 = search_rows(converter, sets, n_best)
-        start = np.array(
-            [
-                1.0,
-                searched.end_logprob_weight,
-                searched.encoder_weight,
-                searched.prior_weight,
-                searched.word_logprob,
-            ]
-        )
+        start = weights_of(searched)
         weights, likelihood = fit_weights(
             lists.features, lists.row, lists.is_right, lists.weight, start=start
         )
@@ -298,7 +292,8 @@ def tune_ranker(
         error = _calibration_error(lists, start * weights[0])
         on_round(RankerRound(searched, accuracy, accuracy_at_5, error, fit))
     assert best is not None
-    _store(artifact, opened, best[1], beam, has_encoder=has_encoder)
+    table = "fused_beam" if has_encoder else "beam"
+    store_tuned(artifact, opened, table, vars(best[1].apply(beam)), best[1].temperature)
     return best[1]
 
 
@@ -312,15 +307,21 @@ def _with_beam(options: DecoderOptions, beam: BeamOptions, has_encoder: bool) ->
     return replace(options, fused_beam=beam) if has_encoder else replace(options, beam=beam)
 
 
-def _store(
-    folder: Path, artifact: Artifact, fit: RankerFit, beam: BeamOptions, *, has_encoder: bool
+def weights_of(options: BeamOptions) -> NDArray[np.float64]:
+    """Return float64 [5], the weights of a search, by `FITTED`."""
+    weights = {"base": 1.0, **feature_weights(options)}
+    return np.array([weights[name] for name in FITTED])
+
+
+def store_tuned(
+    folder: Path, artifact: Artifact, table: str, values: Mapping[str, Any], temperature: float
 ) -> None:
+    """Put values into a table of the decoder's options in the manifest, and the temperature."""
     parameters: dict[str, Any] = dict(artifact.manifest.parameters)
-    decoder = {name: dict(table) for name, table in parameters.get("decoder", {}).items()}
-    tuned = fit.apply(beam)
-    decoder["fused_beam" if has_encoder else "beam"] = vars(tuned)
+    decoder = {name: dict(options) for name, options in parameters.get("decoder", {}).items()}
+    decoder[table] = {**decoder.get(table, {}), **values}
     parameters["decoder"] = decoder
-    parameters["ranker"] = {"temperature": round(fit.temperature, 4)}
+    parameters["ranker"] = {"temperature": round(temperature, 4)}
     update_manifest(folder, parameters=parameters)
 
 
