@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from yinzi.decoding.lattice import Lattice
 from yinzi.decoding.text_hash import TextHash
 from yinzi.errors import ConfigError
-from yinzi.language_model import WordModel
+from yinzi.language_model import AffinityWeights, WordModel
 from yinzi.lexicon import ragged_arange
 from yinzi.user.features import PREVIOUS
 
@@ -44,6 +44,14 @@ class BeamOptions:
         prior_weight: weight of how frequent the hanzi are, where there is a neural model. Both
             models know that already, so it is below 0: what counts is how much more likely the
             context makes a hanzi (as in Variani et al. 2020, arXiv 2003.07705).
+        stored_affinity: weight of how well neighbouring words go together by their vectors, for
+            pairs that the language model has stored; see `AffinityWeights`.
+        new_affinity: the same for all other pairs.
+        new_pair: natural log added for each of these.
+        unknown_pair: natural log added instead where one of the two words has no vector.
+        stored_skip_affinity: weight of how well a word goes with the word before the last, for
+            triples that the language model has stored.
+        new_skip_affinity: the same for all other triples.
     """
 
     beam_width: int = 20
@@ -51,10 +59,28 @@ class BeamOptions:
     end_logprob_weight: float = 1.0
     encoder_weight: float = 0.35
     prior_weight: float = -0.05
+    stored_affinity: float = 0.0
+    new_affinity: float = 0.0
+    new_pair: float = 0.0
+    unknown_pair: float = 0.0
+    stored_skip_affinity: float = 0.0
+    new_skip_affinity: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam_width <= 1000:
             raise ConfigError(f"beam_width is {self.beam_width}: expected 1 to 1000")
+
+    @property
+    def affinity(self) -> AffinityWeights:
+        """What word vectors count."""
+        return AffinityWeights(
+            self.stored_affinity,
+            self.new_affinity,
+            self.new_pair,
+            self.unknown_pair,
+            self.stored_skip_affinity,
+            self.new_skip_affinity,
+        )
 
 
 @dataclass
@@ -93,14 +119,22 @@ class Beam:
             language_model.empty_contexts(shape),
         )
 
-    def start(self, position: int, first: int, second: int, language_model: WordModel) -> None:
-        """Put the one hypothesis that has read nothing at a position."""
-        self.logprob[position, 0] = 0.0
-        self.first[position] = first
-        self.second[position] = second
-        self.contexts[position] = language_model.contexts(
-            self.first[position], self.second[position]
-        )
+    def start(
+        self,
+        positions: NDArray[np.int64],
+        words: NDArray[np.int32],
+        language_model: WordModel,
+    ) -> None:
+        """Put the one hypothesis that has read nothing at some positions.
+
+        Args:
+            positions: [n].
+            words: int32 [n, 2], the last two words before each.
+            language_model: scores words after them.
+        """
+        self.logprob[positions, 0] = 0.0
+        self.first[positions], self.second[positions] = words[:, :1], words[:, 1:]
+        self.contexts[positions] = language_model.contexts(words[:, :1], words[:, 1:])
 
     def copy_positions(self, other: Beam, n_positions: int) -> None:
         """Take over the first positions of another beam."""
@@ -180,13 +214,16 @@ def _advance(
     n_nodes = n_ending[positions]
     nodes, _ = ragged_arange(node_first[positions], n_nodes)
     starts = lattice.start[nodes]
-    total = language_model.logprobs_after(beam.contexts, lattice.word[nodes], starts)
+    total, of_pairs = language_model.scores_after(
+        beam.contexts, lattice.word[nodes], starts, options.affinity
+    )
     if lattice.user is not None:
         of_user = np.flatnonzero(lattice.user_row[nodes] >= 0)
         total[of_user] += lattice.inner_logprob[nodes[of_user], None]
         total[of_user] += lattice.user_logprob(
             nodes[of_user], total[of_user], beam.second[starts[of_user]]
         )
+    total += of_pairs
     total += beam.logprob[starts]
     of_node = lattice.logprob[nodes] + np.float32(options.word_logprob) * lattice.n_words[nodes]
     of_node += np.float32(options.encoder_weight) * lattice.encoder_logprob[nodes]

@@ -256,9 +256,12 @@ class Decoder:
             first_changed = 0
         else:
             beam.copy_positions(old, min(first_changed, len(old.logprob)))
-        for graph, offset, context in zip(graphs, lattice.offsets, contexts, strict=False):
-            if graph.start >= first_changed:
-                beam.start(int(offset) + graph.start, *context.words, self.language_model)
+        starts = [graph.start for graph in graphs]
+        new = [line for line, start in enumerate(starts) if start >= first_changed]
+        if new:
+            positions = lattice.offsets[new] + np.array(starts)[new]
+            words = np.array([contexts[line].words for line in new], dtype=np.int32)
+            beam.start(positions, words, self.language_model)
         search(
             lattice,
             beam,

@@ -1,6 +1,6 @@
 """Take the logprob of a text apart: what each feature says, word by word.
 
-The search adds up seven features, each with its weight; their weighted sum is the logprob that
+The search adds up thirteen features, each with its weight; their weighted sum is the logprob that
 candidates are ranked by.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from yinzi.decoding.beam import BeamOptions
 from yinzi.decoding.result import Decoding, Hypothesis
+from yinzi.language_model import PAIR_FEATURES
 from yinzi.user.features import PREVIOUS
 
 __all__ = ["FEATURES", "ExplainedHypothesis", "ExplainedWord", "explain", "feature_weights"]
@@ -25,6 +26,7 @@ FEATURES = (
     "user",
     "penalties",
     "words",
+    *PAIR_FEATURES,
 )
 """Names of the features, in the order in which they are shown.
 
@@ -35,6 +37,14 @@ FEATURES = (
 - user: natural log ≥ 0, what the user's own words and choices add; 0 without a user lexicon.
 - penalties: natural log ≤ 0 for abbreviations, rare readings, wrong tones.
 - words: how many words; a user's word counts as those that it is put together of.
+- stored_affinity: how well neighbouring words go together by their vectors (cosines, summed over
+  pairs that the language model has stored); 0 without vectors, as the next five.
+- new_affinity: the same over all other pairs.
+- new_pairs: how many of these there are, both words with vectors.
+- unknown_pairs: how many with a word that has none.
+- stored_skip_affinity: how well words go together that stand two apart, over triples that the
+  language model has stored.
+- new_skip_affinity: the same over all other triples.
 """
 
 
@@ -80,6 +90,12 @@ def feature_weights(options: BeamOptions) -> dict[str, float]:
         "user": 1.0,
         "penalties": 1.0,
         "words": options.word_logprob,
+        "stored_affinity": options.stored_affinity,
+        "new_affinity": options.new_affinity,
+        "new_pairs": options.new_pair,
+        "unknown_pairs": options.unknown_pair,
+        "stored_skip_affinity": options.stored_skip_affinity,
+        "new_skip_affinity": options.new_skip_affinity,
     }
 
 
@@ -106,6 +122,8 @@ def _explain(decoding: Decoding, line: int, hypothesis: Hypothesis) -> Explained
     befores = np.array([first, second], dtype=np.int32)
     of_words = model.logprobs(befores[0, :-1], befores[1, :-1], lattice.word[nodes])
     of_words += lattice.inner_logprob[nodes]
+    first_words, last_words = befores[:, :-1]
+    of_pairs = model.pair_features(first_words, last_words, lattice.word[nodes]).sum(axis=0)
     of_user = lattice.user_logprob(nodes, of_words[:, None], befores[1, :-1, None])[:, 0]
     end = 0.0
     if len(nodes) and not lattice.is_literal[nodes[-1]]:
@@ -130,6 +148,7 @@ def _explain(decoding: Decoding, line: int, hypothesis: Hypothesis) -> Explained
         "user": float(of_user.sum()),
         "penalties": float(lattice.logprob[nodes].sum()),
         "words": float(lattice.n_words[nodes].sum()),
+        **dict(zip(PAIR_FEATURES, of_pairs.tolist(), strict=True)),
     }
     return ExplainedHypothesis(hypothesis.text, hypothesis.logprob, features, words)
 

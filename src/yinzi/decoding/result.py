@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +82,7 @@ class Decoding:
         weight = self.options.end_logprob_weight
         spelled = filled[~self.lattice.is_literal[self.beam.node[position, filled]]]
         if weight and len(spelled):
-            end = self.language_model.logprobs(
-                self.beam.first[position, spelled],
-                self.beam.second[position, spelled],
-                np.int32(self.language_model.eos_id) + np.zeros(len(spelled), np.int32),
-            )
-            logprob[spelled] += np.float32(weight) * end
+            logprob[spelled] += np.float32(weight) * self._end_logprobs[line, spelled]
         order = filled[np.argsort(-logprob[filled], kind="stable")]
         _, best_of_text = np.unique(self.beam.text_hash[position, order], return_index=True)
         order = order[np.sort(best_of_text)]
@@ -102,6 +98,17 @@ class Decoding:
                     by_text.setdefault(hypothesis.text, hypothesis)
             found = list(by_text.values())[:n_best]
         return found
+
+    @cached_property
+    def _end_logprobs(self) -> NDArray[np.float32]:
+        """The sentence end behind each hypothesis, float32 [n_lines, beam_width], natural log.
+
+        Asked for all lines at once: for each by itself it would cost a fifth of the search.
+        """
+        at = self.lattice.offsets[: len(self.graphs)] + [graph.n for graph in self.graphs]
+        model = self.language_model
+        eos = np.full((len(at), 1), model.eos_id, dtype=np.int32)
+        return model.logprobs(self.beam.first[at], self.beam.second[at], eos)
 
     def _read(
         self,

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from yinzi.errors import ArtifactError
 from yinzi.language_model.contexts import Contexts
 from yinzi.language_model.model import LanguageModel
+from yinzi.language_model.word_vectors import AffinityWeights
 
 __all__ = ["N_ORDERS", "PREVIOUS_WORD", "AdaptedContexts", "AdaptedLanguageModel", "WordParts"]
 
@@ -225,6 +226,32 @@ class AdaptedLanguageModel:
         """Give log p(word | context), natural log; see `LanguageModel.logprobs_after`."""
         rows = np.arange(words.size) if rows is None else rows
         of_base = self.base.logprobs_after(contexts.base, self._base_first.take(words), rows)
+        return self._mix_after(of_base, contexts, words, rows)
+
+    def scores_after(
+        self,
+        contexts: AdaptedContexts,
+        words: _Ids,
+        rows: NDArray[np.intp],
+        weights: AffinityWeights,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | np.float32]:
+        """Give what `logprobs_after` does, and what the base's word vectors add to it."""
+        of_base, added = self.base.scores_after(
+            contexts.base, self._base_first.take(words), rows, weights
+        )
+        return self._mix_after(of_base, contexts, words, rows), added
+
+    def pair_features(self, w1: _Ids, w2: _Ids, words: _Ids) -> NDArray[np.float32]:
+        """Give the features in the base; a new word is its first and its last parts."""
+        return self.base.pair_features(*self._in_base(w1, w2), self._base_first.take(words))
+
+    def _mix_after(
+        self,
+        of_base: NDArray[np.float32],
+        contexts: AdaptedContexts,
+        words: _Ids,
+        rows: NDArray[np.intp],
+    ) -> NDArray[np.float32]:
         new = np.flatnonzero(self._is_new.take(words))
         if new.size:
             of_base[new] += self._inner.take(words[new])[:, None]

@@ -25,12 +25,16 @@ class Contexts:
         trigram_parts: uint64, both words' part of trigram hashes.
         orders: uint8, longest n-grams that may start here: 1, 2 (the last word starts bigrams) or
             3 (both words are a stored context).
+        last_rows: int32, row of the last word's vectors; see `WordVectors`.
+        skip_rows: int32, row of those of the word before it.
     """
 
     backoffs: NDArray[np.float32]
     bigram_parts: NDArray[np.uint64]
     trigram_parts: NDArray[np.uint64]
     orders: NDArray[np.uint8]
+    last_rows: NDArray[np.int32]
+    skip_rows: NDArray[np.int32]
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> Contexts:
@@ -44,6 +48,8 @@ class Contexts:
             bigram_parts=np.zeros(shape, dtype=np.uint64),
             trigram_parts=np.zeros(shape, dtype=np.uint64),
             orders=np.zeros(shape, dtype=np.uint8),
+            last_rows=np.zeros(shape, dtype=np.int32),
+            skip_rows=np.zeros(shape, dtype=np.int32),
         )
 
     def __getitem__(self, index: Any) -> Contexts:
@@ -53,6 +59,8 @@ class Contexts:
             self.bigram_parts[index],
             self.trigram_parts[index],
             self.orders[index],
+            self.last_rows[index],
+            self.skip_rows[index],
         )
 
     def __setitem__(self, index: Any, contexts: Contexts) -> None:
@@ -61,6 +69,8 @@ class Contexts:
         self.bigram_parts[index] = contexts.bigram_parts
         self.trigram_parts[index] = contexts.trigram_parts
         self.orders[index] = contexts.orders
+        self.last_rows[index] = contexts.last_rows
+        self.skip_rows[index] = contexts.skip_rows
 
     def reshape(self, *shape: int) -> Contexts:
         """Reshape all arrays alike."""
@@ -69,6 +79,8 @@ class Contexts:
             self.bigram_parts.reshape(shape),
             self.trigram_parts.reshape(shape),
             self.orders.reshape(shape),
+            self.last_rows.reshape(shape),
+            self.skip_rows.reshape(shape),
         )
 
     def broadcast_to(self, shape: tuple[int, ...]) -> Contexts:
@@ -78,4 +90,6 @@ class Contexts:
             np.broadcast_to(self.bigram_parts, shape),
             np.broadcast_to(self.trigram_parts, shape),
             np.broadcast_to(self.orders, shape),
+            np.broadcast_to(self.last_rows, shape),
+            np.broadcast_to(self.skip_rows, shape),
         )

@@ -27,6 +27,12 @@ from yinzi.errors import ArtifactError
 from yinzi.language_model.contexts import Contexts
 from yinzi.language_model.fuse import FuseTable, read_parameter
 from yinzi.language_model.hashing import MAX_IDS
+from yinzi.language_model.word_vectors import (
+    PAIR_FEATURES,
+    AffinityWeights,
+    StoredNgrams,
+    WordVectors,
+)
 
 __all__ = ["LanguageModel"]
 
@@ -49,6 +55,7 @@ class LanguageModel:
         bos_id: id of the sentence start, n_words; only ever a context.
         eos_id: id of the sentence end, n_words + 1; only ever predicted.
         unigram_logprobs: float32 [n_words + 2], -inf for the sentence start.
+        vectors: of the words; None in artifacts that have none.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], parameters: Mapping[str, Any]) -> None:
@@ -72,13 +79,14 @@ class LanguageModel:
             )
         self.unigram_logprobs = _decode(arrays, "unigram_logprob", n_ids)
         self.unigram_logprobs[self.bos_id] = -np.inf
-        # Where this is 0, no bigram starts with the word.
-        self._unigram_backoffs = _decode(arrays, "unigram_backoff", n_ids)
+        # Where the code is 0, and so the weight, no bigram starts with the word.
+        self._backoff_codes, self._backoff_levels = _codes(arrays, "unigram_backoff", n_ids)
         packed = _array(arrays, "has_predecessor", np.uint8, (n_ids + 7) // 8)
         self._has_predecessor = np.unpackbits(packed, count=n_ids, bitorder="little").view(np.bool_)
         self._bigrams, self._bigram_deltas = _table(arrays, parameters, "bigram", "delta")
         self._trigrams, self._trigram_deltas = _table(arrays, parameters, "trigram", "delta")
         self._contexts, self._context_backoffs = _table(arrays, parameters, "context", "backoff")
+        self.vectors = WordVectors(arrays, n_ids=n_ids) if "vector_words" in arrays else None
 
     def empty_contexts(self, shape: tuple[int, ...]) -> Contexts:
         """Make room for contexts."""
@@ -110,7 +118,7 @@ class LanguageModel:
         w1, w2 = np.broadcast_arrays(w1, w2)
         shape = w1.shape
         w1, w2 = w1.reshape(-1), w2.reshape(-1)
-        may_be_stored = self._unigram_backoffs.take(w1, mode="wrap") != 0  # -1 is cut out next
+        may_be_stored = self._backoff_codes.take(w1, mode="wrap") != 0  # -1 is cut out next
         may_be_stored &= w1 >= 0
         may_be_stored &= self._has_predecessor.take(w2)
         at = may_be_stored.nonzero()[0]
@@ -141,16 +149,55 @@ class LanguageModel:
         Returns:
             float32 [n_words, n_hypotheses].
         """
-        n_words, n_hypotheses = words.size, contexts.backoffs.shape[1]
-        rows = np.arange(n_words) if rows is None else rows
-        n_at_once = max(1, _CHUNK // max(1, n_hypotheses))
-        if n_words <= n_at_once:
+        rows = np.arange(words.size) if rows is None else rows
+        shape = words.size, contexts.backoffs.shape[1]
+        n_at_once = max(1, _CHUNK // max(1, shape[1]))
+        if words.size <= n_at_once:
             return self._logprobs_of_chunk(contexts, words, rows)
-        logprobs = np.empty((n_words, n_hypotheses), dtype=np.float32)
-        for start in range(0, n_words, n_at_once):
+        logprobs = np.empty(shape, dtype=np.float32)
+        for start in range(0, words.size, n_at_once):
             chunk = slice(start, start + n_at_once)
             logprobs[chunk] = self._logprobs_of_chunk(contexts, words[chunk], rows[chunk])
         return logprobs
+
+    def scores_after(
+        self, contexts: Contexts, words: _Ids, rows: NDArray[np.intp], weights: AffinityWeights
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | np.float32]:
+        """Give what `logprobs_after` does, and what the word vectors add to it.
+
+        Returns:
+            float32 [n_words, n_hypotheses] each; the second is 0 without vectors or weights.
+        """
+        if self.vectors is None or not weights:
+            return self.logprobs_after(contexts, words, rows), np.float32(0)
+        shape = words.size, contexts.backoffs.shape[1]
+        logprobs, added = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        n_at_once = max(1, _CHUNK // max(1, shape[1]))
+        for start in range(0, words.size, n_at_once):
+            chunk = slice(start, start + n_at_once)
+            found = StoredNgrams.none((len(words[chunk]), shape[1]))
+            logprobs[chunk] = self._logprobs_of_chunk(contexts, words[chunk], rows[chunk], found)
+            added[chunk] = self.vectors.scores(contexts, words[chunk], rows[chunk], found, weights)
+        return logprobs, added
+
+    def pair_features(self, w1: _Ids, w2: _Ids, words: _Ids) -> NDArray[np.float32]:
+        """Give what `scores_after` weighs, for words after two words each.
+
+        Args:
+            w1: [n], -1 for none.
+            w2: [n].
+            words: [n].
+
+        Returns:
+            float32 [n, 6], by `PAIR_FEATURES`; zeros without vectors.
+        """
+        if self.vectors is None or not words.size:
+            return np.zeros((words.size, len(PAIR_FEATURES)), dtype=np.float32)
+        contexts = self.contexts(w1[:, None], w2[:, None])
+        rows = np.arange(words.size)
+        found = StoredNgrams.none((words.size, 1))
+        self._logprobs_of_chunk(contexts, words, rows, found)
+        return self.vectors.features(contexts, words, rows, found)[:, 0]
 
     def logprobs(self, w1: _Ids, w2: _Ids, words: _Ids) -> NDArray[np.float32]:
         """Give log p(word | w1, w2), natural log.
@@ -211,7 +258,7 @@ class LanguageModel:
         """Fill contexts of one shape."""
         shape = w1.shape
         w1, w2 = w1.reshape(-1), w2.reshape(-1)
-        of_last = self._unigram_backoffs.take(w2)
+        of_last = self._backoff_levels.take(self._backoff_codes.take(w2))
         orders = (of_last != 0).astype(np.uint8)
         orders += 1
         orders[is_context.reshape(-1)] = 3
@@ -219,20 +266,33 @@ class LanguageModel:
         trigram_parts += self._trigrams.multipliers.part(w2, 1)
         of_last += backoff.reshape(-1)
         bigram_parts = self._bigrams.multipliers.part(w2, 1)
-        return Contexts(of_last, bigram_parts, trigram_parts, orders).reshape(*shape)
+        if self.vectors is None:
+            last_rows = skip_rows = np.zeros(w2.size, dtype=np.int32)
+        else:
+            last_rows, skip_rows = self.vectors.rows(w2), self.vectors.rows(w1)
+        contexts = Contexts(of_last, bigram_parts, trigram_parts, orders, last_rows, skip_rows)
+        return contexts.reshape(*shape)
 
     def _logprobs_of_chunk(
-        self, contexts: Contexts, words: _Ids, rows: NDArray[np.intp]
+        self,
+        contexts: Contexts,
+        words: _Ids,
+        rows: NDArray[np.intp],
+        found: StoredNgrams | None = None,
     ) -> NDArray[np.float32]:
+        """Give log p(word | context), and tell in `found` which n-grams are stored."""
         logprobs = contexts.backoffs.take(rows, axis=0)  # [n_words, n_hypotheses], as all below
         logprobs += self.unigram_logprobs.take(words)[:, None]
         kept = self._has_predecessor.take(words).nonzero()[0]
         if kept.size == words.size:
-            self._add_deltas(logprobs, contexts, words, rows)
+            self._add_deltas(logprobs, contexts, words, rows, found)
         elif kept.size:
             of_kept = logprobs.take(kept, axis=0)
-            self._add_deltas(of_kept, contexts, words.take(kept), rows.take(kept))
+            found_kept = None if found is None else StoredNgrams.none(of_kept.shape)
+            self._add_deltas(of_kept, contexts, words.take(kept), rows.take(kept), found_kept)
             logprobs[kept] = of_kept
+            if found is not None and found_kept is not None:
+                found.bigrams[kept], found.trigrams[kept] = found_kept.bigrams, found_kept.trigrams
         return logprobs
 
     def _add_deltas(
@@ -241,6 +301,7 @@ class LanguageModel:
         contexts: Contexts,
         words: _Ids,
         rows: NDArray[np.intp],
+        found: StoredNgrams | None,
     ) -> None:
         """Add what stored bigrams and trigrams differ by from backing off, in place."""
         flat = logprobs.reshape(-1)
@@ -252,14 +313,18 @@ class LanguageModel:
         orders = contexts.orders.take(rows, axis=0).reshape(-1).take(at)
         bigrams_at = at[orders >= 2]  # below, only a false find
         flat[bigrams_at] += self._bigram_deltas.take(codes.take(bigrams_at))
+        if found is not None:
+            found.bigrams.reshape(-1)[bigrams_at] = True
 
         at = at[orders == 3]
         if at.size:
             sums = contexts.trigram_parts.take(rows, axis=0)
             sums += self._trigrams.multipliers.part(words, 0)
             codes = self._trigrams.lookup(sums.reshape(-1).take(at))
-            found = (codes < self._trigrams.n_codes).nonzero()[0]
-            flat[at.take(found)] += self._trigram_deltas.take(codes.take(found))
+            stored = (codes < self._trigrams.n_codes).nonzero()[0]
+            flat[at.take(stored)] += self._trigram_deltas.take(codes.take(stored))
+            if found is not None:
+                found.trigrams.reshape(-1)[at.take(stored)] = True
 
 
 def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any, size: int) -> NDArray[Any]:
@@ -284,6 +349,14 @@ def _stored(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
 
 def _decode(arrays: Mapping[str, NDArray[Any]], name: str, size: int) -> NDArray[np.float32]:
     """Turn codes into the values of their levels."""
+    codes, levels = _codes(arrays, name, size)
+    return levels.take(codes)
+
+
+def _codes(
+    arrays: Mapping[str, NDArray[Any]], name: str, size: int
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Get codes and the levels that they stand for, checked."""
     levels = _stored(arrays, f"{name}_levels")
     stored_codes = _stored(arrays, f"{name}_codes")
     code_dtype = np.uint16 if stored_codes.dtype == np.uint16 else np.uint8
@@ -294,7 +367,7 @@ def _decode(arrays: Mapping[str, NDArray[Any]], name: str, size: int) -> NDArray
             f"language model: {name}_codes goes up to {int(codes.max())}, but {name}_levels has "
             f"{levels.size} levels; the artifact is damaged or edited, fetch it again"
         )
-    return levels.take(codes)
+    return codes, levels
 
 
 def _table(

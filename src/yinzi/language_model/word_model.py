@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from yinzi.language_model.word_vectors import AffinityWeights
+
 __all__ = ["WordModel"]
 
 _Ids = NDArray[Any]
@@ -46,6 +48,14 @@ class WordModel(Protocol):
         self, contexts: Any, words: _Ids, rows: NDArray[np.intp] | None = None
     ) -> NDArray[np.float32]:
         """Give log p(word | context), natural log, for each word after each context of one row."""
+
+    def scores_after(
+        self, contexts: Any, words: _Ids, rows: NDArray[np.intp], weights: AffinityWeights
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | np.float32]:
+        """Give what `logprobs_after` does, and what word vectors add to it, with weights."""
+
+    def pair_features(self, w1: _Ids, w2: _Ids, words: _Ids) -> NDArray[np.float32]:
+        """Give the features of words after words that `scores_after` weighs, float32 [n, 6]."""
 
     def logprobs(self, w1: _Ids, w2: _Ids, words: _Ids) -> NDArray[np.float32]:
         """Give log p(word | w1, w2), natural log."""

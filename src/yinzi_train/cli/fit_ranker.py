@@ -11,6 +11,7 @@ from yinzi.cli.running import DebugOption
 from yinzi_train.cli.options import FittedArgument, RowLimitOption
 
 if TYPE_CHECKING:
+    from yinzi.decoding import BeamOptions
     from yinzi_train.pipeline.ranker_tuning import RankerRound
 
 __all__ = ["EXAMPLES", "fit_ranker"]
@@ -43,16 +44,25 @@ def fit_ranker(
             for name, value in found.accuracy.items()
         )
         mean = sum(found.accuracy.values()) / len(found.accuracy)
-        searched = found.searched
         print(
-            f"encoder {searched.encoder_weight:.3f}, prior {searched.prior_weight:.3f}, words "
-            f"{searched.word_logprob:.3f}, sentence end "
-            f"{searched.end_logprob_weight:.3f}: MIU@1/@5 {by_set}; mean @1 {mean:.4f}; "
+            f"{_weights(found.searched)}: MIU@1/@5 {by_set}; mean @1 {mean:.4f}; "
             f"calibration error {found.calibration_error:.3f}"
         )
 
     best = tune_ranker(artifact, files, n_rounds=rounds, limit=limit, on_round=show)
-    print(
-        f"stored: encoder {best.encoder:.3f}, prior {best.prior:.3f}, words {best.words:.3f}, "
-        f"sentence end {best.sentence_end:.3f}, temperature {best.temperature:.3f}"
+    print(f"stored: {_weights(best.options)}, temperature {best.temperature:.3f}")
+
+
+def _weights(options: BeamOptions) -> str:
+    """Show the weights of a search; those of word vectors where there are any."""
+    shown = (
+        f"encoder {options.encoder_weight:.3f}, prior {options.prior_weight:.3f}, words "
+        f"{options.word_logprob:.3f}, sentence end {options.end_logprob_weight:.3f}"
     )
+    if options.affinity:
+        shown += (
+            f", affinity {options.stored_affinity:.3f} / {options.new_affinity:.3f}, new pair "
+            f"{options.new_pair:.3f} / {options.unknown_pair:.3f}, skip affinity "
+            f"{options.stored_skip_affinity:.3f} / {options.new_skip_affinity:.3f}"
+        )
+    return shown

@@ -53,6 +53,13 @@ def n_best(
         float,
         typer.Option("--sure", help="Share kept of lists that teach little; they weigh more."),
     ] = 1.0,
+    only_left_out: Annotated[
+        bool,
+        typer.Option(
+            "--left-out",
+            help="Only lines that the language model was not counted on (counting.left_out).",
+        ),
+    ] = False,
     split: SplitOption = "train",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 0,
     workers: WorkersOption = None,
@@ -76,6 +83,7 @@ def n_best(
         mixed_rate=mixed,
         context_rate=context,
         confident_rate=sure,
+        only_left_out=only_left_out,
         seed=seed,
     )
     with row_progress() as on_progress:

@@ -18,9 +18,38 @@ from numpy.typing import NDArray
 from yinzi.errors import ConfigError
 from yinzi.text import hanzi_mask
 
-__all__ = ["HanziRuns", "read_hanzi_runs", "read_text_blocks"]
+__all__ = ["Fold", "HanziRuns", "read_hanzi_runs", "read_text_blocks"]
 
 BLOCK_BYTES: Final = 1 << 25
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A part of all texts: every so many lines, one.
+
+    Attributes:
+        index: first line of each text that belongs to it, counted from 0.
+        count: folds in all; at least 2.
+    """
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not (self.count >= 2 and 0 <= self.index < self.count):
+            raise ConfigError(
+                f"fold {self.index} of {self.count}: expected at least 2 folds, counted from 0, "
+                "such as 0 of 5"
+            )
+
+    def holds(self, lines: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which lines belong to it, by their numbers in their text, counted from 0.
+
+        >>> Fold(1, 3).holds(np.arange(6)).tolist()
+        [False, True, False, False, True, False]
+        """
+        held: NDArray[np.bool_] = lines % self.count == self.index
+        return held
 
 
 @dataclass(frozen=True)
@@ -52,6 +81,18 @@ class HanziRuns:
         starts = np.flatnonzero(change == 1)
         return cls(codes, starts, np.flatnonzero(change == -1) - starts)
 
+    def without(self, fold: Fold, *, first_line: int) -> tuple[HanziRuns, int]:
+        """Return the runs that stand outside of a fold, and the number of the line that follows.
+
+        Args:
+            fold: what is left out.
+            first_line: number of the first line of these runs in their text, from 0.
+        """
+        line = first_line + np.cumsum(self.codes == ord("\n"), dtype=np.int64)
+        stays = ~fold.holds(line[self.starts])
+        runs = HanziRuns(self.codes, self.starts[stays], self.lengths[stays])
+        return runs, int(line[-1]) if len(line) else first_line
+
 
 def read_text_blocks(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[str]:
     """Yield a UTF-8 text file (plain or .xz) in blocks of whole lines.
@@ -82,11 +123,17 @@ def _decode(block: bytes, *, path: Path, position: int) -> str:
         ) from error
 
 
-def read_hanzi_runs(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[HanziRuns]:
-    """Yield the runs of hanzi of a text file, block by block.
+def read_hanzi_runs(
+    path: Path, *, left_out: Fold | None = None, block_bytes: int = BLOCK_BYTES
+) -> Iterator[HanziRuns]:
+    """Yield the runs of hanzi of a text file, block by block, without those of a fold.
 
     Raises:
         ConfigError: as `read_text_blocks`.
     """
+    line = 0
     for block in read_text_blocks(path, block_bytes=block_bytes):
-        yield HanziRuns.from_text(block)
+        runs = HanziRuns.from_text(block)
+        if left_out is not None:
+            runs, line = runs.without(left_out, first_line=line)
+        yield runs

@@ -9,6 +9,7 @@ lists.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -18,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from yinzi.artifact import Artifact
 from yinzi.artifact.checksum import sha256_hex
@@ -28,6 +30,7 @@ from yinzi.errors import ConfigError
 from yinzi.evaluation import InputForm, Row
 from yinzi.evaluation.inputs import typed_syllables
 from yinzi.pinyin import SYLLABLES, SyllableGraph, syllable_id
+from yinzi_train.corpus.hanzi_runs import Fold
 from yinzi_train.dataset.augmentation_draws import Purpose, check_rate, hash_ids, mix_keys, uniforms
 from yinzi_train.dataset.derived import run_on_shards
 from yinzi_train.dataset.errors import DatasetError
@@ -84,6 +87,11 @@ class ListOptions:
         confident_rate: share of the lists, above 0, that are kept of those where the converter is
             sure; they count as many times as much, so that lists and their weights add up to the
             same. More than half of all lists are such, with a twentieth of the gradient.
+        only_left_out: draw only lines that the language model of the artifact was not counted on:
+            those that `counting.left_out` of its build names. Of text it was counted on, a language
+            model knows too much: what it gets wrong there is not what it gets wrong elsewhere
+            (deleted estimation, or jackknifing: Jelinek and Mercer 1980; Roark, Saraclar and
+            Collins 2007).
         seed: of the draws.
         domain_factors: factor ≥ 0 on the share of a domain; 1 for those not named.
     """
@@ -95,6 +103,7 @@ class ListOptions:
     mixed_rate: float = 0.0
     context_rate: float = 0.0
     confident_rate: float = 1.0
+    only_left_out: bool = False
     seed: int = 0
     domain_factors: Mapping[str, float] = field(default_factory=lambda: dict(DOMAIN_FACTORS))
 
@@ -129,6 +138,7 @@ class ListStage:
         artifact: folder of what converts.
         options: what is converted.
         shares: for each domain, the share of its sentences that is drawn.
+        fold: lines that sentences are drawn from; None for all.
         settings: plain data that decides, with the input, what is made.
     """
 
@@ -137,6 +147,7 @@ class ListStage:
     artifact: Path
     options: ListOptions
     shares: Mapping[str, float]
+    fold: Fold | None
     settings: Mapping[str, Any]
     name: str = _STAGE
     schema: pa.Schema = _COLUMNS
@@ -172,7 +183,10 @@ class ListStage:
         ids = kept.column("id").to_pylist()
         keys = mix_keys(hash_ids(ids), options.seed)
         shares = np.array([self.shares[domain] for domain in kept.column("domain").to_pylist()])
-        taken = kept.take(pa.array(np.flatnonzero(uniforms(keys, Purpose.LIST_ROW) < shares)))
+        is_drawn = uniforms(keys, Purpose.LIST_ROW) < shares
+        if self.fold is not None:
+            is_drawn &= self.fold.holds(_line_numbers(ids))
+        taken = kept.take(pa.array(np.flatnonzero(is_drawn)))
         runs = []
         for row in taken.to_pylist():
             first, before = 0, ""
@@ -270,7 +284,8 @@ def make_lists(
         The manifest: weights of the search, and counts by domain.
 
     Raises:
-        ConfigError: the artifact has no encoder, or the folder holds something else.
+        ConfigError: the artifact has no encoder, or was to have left text out and has not, or the
+            folder holds something else.
         ArtifactError: it is damaged.
         DatasetError: the split has no sentences, the disk is full, or a shard is damaged.
     """
@@ -287,8 +302,11 @@ def make_lists(
             f"artifact {str(artifact)!r} has no encoder: lists are made to train one, give an "
             "artifact that has it"
         )
+    fold = _left_out(opened) if options.only_left_out else None
     domains = {name: one.rows for name, one in dataset.manifest.domains.items()}
     share_of_split = count.rows / max(1, sum(domains.values()))
+    if fold is not None:
+        share_of_split /= fold.count
     sizes = {name: rows * share_of_split for name, rows in domains.items()}
     shares = _shares(sizes, options)
     settings = {
@@ -302,6 +320,7 @@ def make_lists(
         artifact=opened.folder,
         options=options,
         shares=shares,
+        fold=fold,
         settings=settings,
     )
     records = run_on_shards(
@@ -360,6 +379,35 @@ def _converter(artifact: Path, n_best: int) -> Converter:
     fused = replace(options.fused_beam, beam_width=width)
     converter.decoder.options = replace(options, fused_beam=fused)
     return converter
+
+
+def _left_out(artifact: Artifact) -> Fold:
+    """Return the lines that the language model of an artifact was not counted on."""
+    counting = artifact.manifest.training.get("config", {}).get("counting", {})
+    if counting.get("left_out") is None:
+        raise ConfigError(
+            f"the language model of {str(artifact.folder)!r} was counted on all text: build one "
+            "with `yinzi-train build --set counting.left_out=[0,5]` and give it an encoder"
+        )
+    return Fold(*counting["left_out"])
+
+
+def _line_numbers(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return the numbers of the lines that rows are of, in their texts, from 0.
+
+    >>> _line_numbers(["chat__jokes:0", "chat__jokes:12.3", "chat__jokes:7~1.3"]).tolist()
+    [0, 12, 7]
+
+    Raises:
+        DatasetError: an id has none.
+    """
+    try:
+        return np.array([int(re.split(r"[.~]", one.rpartition(":")[2])[0]) for one in ids])
+    except ValueError as error:
+        raise DatasetError(
+            "ids must have the number of a line, as 'chat__jokes:12', 'chat__jokes:12.3' or "
+            f"'chat__jokes:12~1.3': {error}"
+        ) from error
 
 
 def _shares(sizes: Mapping[str, float], options: ListOptions) -> dict[str, float]:

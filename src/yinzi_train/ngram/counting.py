@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from yinzi.errors import ConfigError, MissingExtra, YinziError
 from yinzi.lexicon.segmentation import Segmenter
-from yinzi_train.corpus.hanzi_runs import read_hanzi_runs
+from yinzi_train.corpus.hanzi_runs import Fold, read_hanzi_runs
 from yinzi_train.corpus.worker_pool import worker_pool
 from yinzi_train.ngram.counts import pack_bigrams, pack_trigrams
 from yinzi_train.ngram.merging import merge_shards, sum_by_key
@@ -170,7 +170,12 @@ class _KeyCounter:
 
 
 def count_shard(
-    path: Path, shard_path: Path, *, segmenter: Segmenter, fingerprint: str = ""
+    path: Path,
+    shard_path: Path,
+    *,
+    segmenter: Segmenter,
+    fingerprint: str = "",
+    left_out: Fold | None = None,
 ) -> ShardSummary:
     """Count one text file and save its counts; a finished shard is not counted again.
 
@@ -181,6 +186,7 @@ def count_shard(
         segmenter: cuts runs of hanzi into words.
         fingerprint: of all that the counts depend on: text, lexicon, settings. A finished shard
             with another one is counted again.
+        left_out: lines that are not counted.
 
     Raises:
         ConfigError: the text cannot be read.
@@ -190,7 +196,7 @@ def count_shard(
     unigrams = np.zeros(segmenter.n_words + 2, dtype=np.int64)
     bigrams, trigrams = _KeyCounter(), _KeyCounter()
     n_hanzi = n_runs = 0
-    for runs in read_hanzi_runs(path):
+    for runs in read_hanzi_runs(path, left_out=left_out):
         block_unigrams, block_bigrams, block_trigrams = count_runs(
             *segmenter.segment(runs.codes, runs.starts, runs.lengths), n_words=segmenter.n_words
         )
@@ -230,6 +236,7 @@ def count_shards(
     segmenter: Segmenter,
     n_workers: int = 1,
     fingerprints: dict[Path, str] | None = None,
+    left_out: Fold | None = None,
     on_shard: Callable[[Path], None] | None = None,
 ) -> list[Path]:
     """Count text files on this machine, the largest first.
@@ -240,6 +247,7 @@ def count_shards(
         segmenter: cuts runs of hanzi into words.
         n_workers: processes; with 1 no other process is started.
         fingerprints: of each file, as `count_shard` takes it.
+        left_out: lines of every file that are not counted.
         on_shard: called with each file that is done.
 
     Returns:
@@ -256,12 +264,18 @@ def count_shards(
     ]
     if n_workers == 1:
         for path, shard_path, fingerprint in arguments:
-            count_shard(path, shard_path, segmenter=segmenter, fingerprint=fingerprint)
+            count_shard(
+                path,
+                shard_path,
+                segmenter=segmenter,
+                fingerprint=fingerprint,
+                left_out=left_out,
+            )
             if on_shard is not None:
                 on_shard(path)
         return [shards[path] for path in paths]
     with worker_pool(n_workers, initializer=_start_worker, arguments=(segmenter,)) as pool:
-        futures = {pool.submit(_count_in_worker, *row): row[0] for row in arguments}
+        futures = {pool.submit(_count_in_worker, *row, left_out): row[0] for row in arguments}
         for future in concurrent.futures.as_completed(futures):
             future.result()
             if on_shard is not None:
@@ -274,9 +288,13 @@ def _start_worker(segmenter: Segmenter) -> None:
     _segmenter = segmenter
 
 
-def _count_in_worker(path: Path, shard_path: Path, fingerprint: str) -> ShardSummary:
+def _count_in_worker(
+    path: Path, shard_path: Path, fingerprint: str, left_out: Fold | None
+) -> ShardSummary:
     assert _segmenter is not None
-    return count_shard(path, shard_path, segmenter=_segmenter, fingerprint=fingerprint)
+    return count_shard(
+        path, shard_path, segmenter=_segmenter, fingerprint=fingerprint, left_out=left_out
+    )
 
 
 def count_shards_with_ray(
@@ -285,6 +303,7 @@ def count_shards_with_ray(
     *,
     segmenter: Segmenter,
     fingerprints: dict[Path, str] | None = None,
+    left_out: Fold | None = None,
     on_shard: Callable[[Path], None] | None = None,
 ) -> list[Path]:
     """Count text files as Ray tasks, the largest first, on the cluster Ray is connected to.
@@ -310,7 +329,11 @@ def count_shards_with_ray(
             path = waiting.pop()
             fingerprint = (fingerprints or {}).get(path, "")
             reference = task.remote(
-                path, shards[path], segmenter=shared_segmenter, fingerprint=fingerprint
+                path,
+                shards[path],
+                segmenter=shared_segmenter,
+                fingerprint=fingerprint,
+                left_out=left_out,
             )
             pending[reference] = path
         (finished,), _ = ray.wait(list(pending), num_returns=1)

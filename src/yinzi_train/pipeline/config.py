@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from yinzi.decoding import DecoderOptions
 from yinzi.errors import ConfigError
+from yinzi_train.corpus.hanzi_runs import Fold
 from yinzi_train.lexicon.build import LexiconOptions
 from yinzi_train.ngram.kneser_ney import KneserNeyOptions
 from yinzi_train.ngram.tables import TableOptions
+from yinzi_train.ngram.word_vectors import VectorOptions
 from yinzi_train.pipeline.options import build_options, check_sections, read_toml, unknown_key_error
 
 __all__ = [
@@ -66,16 +68,28 @@ class CountingOptions:
         pseudo_count: added to the count of every word when text is segmented; above 0.
         n_ranges: parts in which shards are merged, 1 to 64; more need less memory and give the
             same counts.
+        left_out: lines that are not counted, as [index, count]: [0, 5] leaves out the first, the
+            sixth and so on of each text. Such a language model makes candidate lists of text that
+            is new to it; see `yinzi_train.n_best`.
     """
 
     pseudo_count: float = 0.5
     n_ranges: int = 8
+    left_out: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.pseudo_count < math.inf:
             raise ConfigError(f"counting.pseudo_count is {self.pseudo_count}: expected above 0")
         if not 1 <= self.n_ranges <= 64:
             raise ConfigError(f"counting.n_ranges is {self.n_ranges}: expected 1 to 64")
+        self.left_out_fold()
+
+    def left_out_fold(self) -> Fold | None:
+        """Return the lines that are not counted."""
+        try:
+            return None if self.left_out is None else Fold(*self.left_out)
+        except ConfigError as error:
+            raise ConfigError(f"counting.left_out: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -133,12 +147,14 @@ class LanguageModelOptions:
             triples]; without it none are pruned.
         discount_fallback: discounts for texts too small to estimate them, such as [0.5, 1.0, 1.5].
         tables: bits of the tables.
+        vectors: of the most frequent words; none unless `vectors.n_words` is set.
     """
 
     min_count: tuple[int, int, int] = (1, 3, 3)
     n_ngrams: int | tuple[int, int] | None = None
     discount_fallback: tuple[float, float, float] | None = None
     tables: TableOptions = field(default_factory=TableOptions)
+    vectors: VectorOptions = field(default_factory=VectorOptions)
 
     def __post_init__(self) -> None:
         if min(self.min_count[1:]) < MIN_SHIPPED_COUNT:

@@ -37,8 +37,9 @@ _CODE: Final = (
 def inputs(build: Build, records: Mapping[str, StageRecord]) -> dict[str, Any]:
     """Return what the counts depend on; a shard's fingerprint is of these and its own text."""
     outputs = records["lexicon"].outputs
+    options = build.config.counting
     return {
-        "options": {"pseudo_count": build.config.counting.pseudo_count},
+        "options": {"pseudo_count": options.pseudo_count, "left_out": options.left_out},
         "texts": records["lexicon"].inputs["texts"],
         "words": {name: value for name, value in outputs.items() if name.startswith("words/")},
         "code": code_digest(_CODE),
@@ -60,6 +61,7 @@ def run(build: Build, records: Mapping[str, StageRecord], on_progress: ReportPro
 
     on_progress(0, len(paths))
     segmenter = _segmenter(build)
+    left_out = build.config.counting.left_out_fold()
     if build.uses_ray:
         with ray_connection(n_workers=build.n_workers):
             shards = count_shards_with_ray(
@@ -67,6 +69,7 @@ def run(build: Build, records: Mapping[str, StageRecord], on_progress: ReportPro
                 build.counts_path,
                 segmenter=segmenter,
                 fingerprints=fingerprints,
+                left_out=left_out,
                 on_shard=count_shard_done,
             )
     else:
@@ -76,6 +79,7 @@ def run(build: Build, records: Mapping[str, StageRecord], on_progress: ReportPro
             segmenter=segmenter,
             n_workers=build.n_workers,
             fingerprints=fingerprints,
+            left_out=left_out,
             on_shard=count_shard_done,
         )
     n_hanzi = {path.name: read_shard_summary(path).n_hanzi for path in shards}

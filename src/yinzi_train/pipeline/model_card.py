@@ -149,8 +149,19 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     if "min_count" in language_model:
         counts = ", ".join(map(str, language_model["min_count"]))
         yield f"- Least raw count of a stored word, pair, triple: {counts}."
-    if language_model.get("n_ngrams") is not None:
-        yield f"- Pruned by relative entropy to {language_model['n_ngrams']} n-grams."
+    kept = language_model.get("n_ngrams")
+    if isinstance(kept, int):
+        yield f"- Pruned by relative entropy to {kept:,} n-grams."
+    elif kept is not None:
+        yield f"- Pruned by relative entropy to {kept[0]:,} pairs and {kept[1]:,} triples."
+    vectors = language_model.get("vectors", {})
+    if vectors.get("n_words"):
+        yield (
+            f"- Word vectors: {vectors['n_words']:,} words, {vectors['n_dimensions']} dimensions, "
+            f"{vectors['part_size']} of them a byte. They are made of all pairs and triples, those "
+            "that are\n  too rare to be stored included, and say how alike words are, not which of "
+            "them stood together."
+        )
     if "seed" in training:
         yield f"- Seed: {training['seed']}. Commit: {training.get('commit') or 'unknown'}."
     versions = training.get("versions", {})

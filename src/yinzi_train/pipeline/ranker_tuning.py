@@ -2,7 +2,7 @@
 
 Candidates are ranked by a weighted sum of features (see `yinzi.decoding.FEATURES`). The weights
 that make the right candidates of given lists most probable, if the sum is read as the log of a
-probability, are found exactly: it is a convex problem with five unknowns (conditional maximum
+probability, are found exactly: it is a convex problem with eleven unknowns (conditional maximum
 likelihood; Och 2002, ACL P02-1038, "Discriminative training and maximum entropy models"). New
 weights give new lists, so this is repeated. The same fit calibrates: it says how much a difference
 of one in the sum is worth as a probability.
@@ -41,8 +41,21 @@ __all__ = [
     "weights_of",
 ]
 
-FITTED = ("base", "sentence_end", "encoder", "encoder_prior", "words")
-"""What is fitted: the language model with the penalties, and four features against it."""
+_OPTIONS = {
+    "sentence_end": "end_logprob_weight",
+    "encoder": "encoder_weight",
+    "encoder_prior": "prior_weight",
+    "words": "word_logprob",
+    "stored_affinity": "stored_affinity",
+    "new_affinity": "new_affinity",
+    "new_pairs": "new_pair",
+    "unknown_pairs": "unknown_pair",
+    "stored_skip_affinity": "stored_skip_affinity",
+    "new_skip_affinity": "new_skip_affinity",
+}
+"""The option of a search that holds the weight of each feature."""
+FITTED = ("base", *_OPTIONS)
+"""What is fitted: the language model with the penalties, and all other features against it."""
 
 _BINS = 10
 _MAX_STEPS = 50
@@ -57,33 +70,32 @@ class RankerFit:
     """Fitted weights.
 
     Attributes:
-        sentence_end: weight of the sentence end, against the language model.
-        encoder: weight of the neural model, likewise.
-        prior: weight of how frequent the hanzi are, likewise.
-        words: natural log for each word, likewise.
+        options: of a search with these weights; those of the language model and of penalties are 1.
         temperature: what the weighted sum is multiplied by to be the log of a probability.
         log_likelihood: mean over the lists that hold the right text, natural log.
     """
 
-    sentence_end: float
-    encoder: float
-    prior: float
-    words: float
+    options: BeamOptions
     temperature: float
     log_likelihood: float
 
-    def scaled(self, share: float) -> RankerFit:
-        """Return the fit with a share of the weights of the neural model."""
-        return replace(self, encoder=self.encoder * share, prior=self.prior * share)
+    @classmethod
+    def from_weights(
+        cls, weights: NDArray[np.float64], log_likelihood: float, *, searched: BeamOptions
+    ) -> RankerFit:
+        """Take weights, float64 by `FITTED`, into the options of the search they were fitted on."""
+        ratio = dict(zip(FITTED, (weights / weights[0]).tolist(), strict=True))
+        values = {option: round(ratio[name], 3) for name, option in _OPTIONS.items()}
+        for option in ("end_logprob_weight", "encoder_weight"):
+            values[option] = max(0.0, values[option])
+        return cls(replace(searched, **values), float(weights[0]), log_likelihood)
 
-    def apply(self, options: BeamOptions) -> BeamOptions:
-        """Return options of a search with these weights."""
+    def scaled(self, share: float) -> BeamOptions:
+        """Return the options with a share of the weights of the neural model."""
         return replace(
-            options,
-            encoder_weight=round(max(0.0, self.encoder), 3),
-            prior_weight=round(self.prior, 3),
-            word_logprob=round(self.words, 3),
-            end_logprob_weight=round(max(0.0, self.sentence_end), 3),
+            self.options,
+            encoder_weight=round(self.options.encoder_weight * share, 3),
+            prior_weight=round(self.options.prior_weight * share, 3),
         )
 
 
@@ -115,7 +127,7 @@ class CandidateLists:
         texts: of the candidates.
         rows: what was to be found.
         set_of_row: name of the set of each row.
-        features: float64 [n_candidates, 5], by `FITTED`.
+        features: float64 [n_candidates, n_features], by `FITTED`.
         row: int64 [n_candidates], rising.
         is_right: bool [n_candidates].
         weight: float64 [n_rows], so that all sets count alike.
@@ -250,15 +262,15 @@ def tune_ranker(
     beam = options.fused_beam if has_encoder else options.beam
     best: tuple[float, RankerFit] | None = None
     fit: RankerFit | None = None
-    fitted = RankerFit(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    fitted: RankerFit | None = None
     n_searches = n_rounds + (len(_SHARES) if has_encoder else 0)
     for number in range(n_searches):
         if fit is None:
             searched = beam
-        elif number < n_rounds:
-            searched = fit.apply(beam)
+        elif fitted is None:
+            searched = fit.options
         else:
-            searched = fitted.scaled(_SHARES[number - n_rounds]).apply(beam)
+            searched = fitted.scaled(_SHARES[number - n_rounds])
         converter = Converter(
             opened,
             options=_with_beam(options, searched, has_encoder),
@@ -273,27 +285,16 @@ def tune_ranker(
             raise ConfigError("the fit gives the language model no weight: the sets are too small")
         # The first place counts twice as much as the first five.
         mean = float(np.mean(list(accuracy.values())) + np.mean(list(accuracy_at_5.values())) / 2)
-        searched_fit = RankerFit(
-            searched.end_logprob_weight,
-            searched.encoder_weight,
-            searched.prior_weight,
-            searched.word_logprob,
-            float(weights[0]),
-            likelihood,
-        )
         if best is None or mean > best[0]:
-            best = mean, searched_fit
-        ratio = weights / weights[0]
-        end, encoder, prior, words = (float(value) for value in ratio[1:])
-        fit = RankerFit(end, encoder, prior, words, float(weights[0]), likelihood)
+            best = mean, RankerFit(searched, float(weights[0]), likelihood)
+        fit = RankerFit.from_weights(weights, likelihood, searched=searched)
         if number == n_rounds - 1:
-            assert best is not None
             fitted = best[1]
         error = _calibration_error(lists, start * weights[0])
         on_round(RankerRound(searched, accuracy, accuracy_at_5, error, fit))
     assert best is not None
     table = "fused_beam" if has_encoder else "beam"
-    store_tuned(artifact, opened, table, vars(best[1].apply(beam)), best[1].temperature)
+    store_tuned(artifact, opened, table, vars(best[1].options), best[1].temperature)
     return best[1]
 
 
@@ -308,7 +309,7 @@ def _with_beam(options: DecoderOptions, beam: BeamOptions, has_encoder: bool) ->
 
 
 def weights_of(options: BeamOptions) -> NDArray[np.float64]:
-    """Return float64 [5], the weights of a search, by `FITTED`."""
+    """Return float64 [n_features], the weights of a search, by `FITTED`."""
     weights = {"base": 1.0, **feature_weights(options)}
     return np.array([weights[name] for name in FITTED])
 
@@ -347,15 +348,7 @@ def search_rows(
             for rank, one in enumerate(found):
                 values = one.features
                 base = values["language_model"] + values["penalties"]
-                features.append(
-                    [
-                        base,
-                        values["sentence_end"],
-                        values["encoder"],
-                        values["encoder_prior"],
-                        values["words"],
-                    ]
-                )
+                features.append([base, *(values[name] for name in _OPTIONS)])
                 row_of.append(len(weight))
                 is_right.append(one.text == row.hanzi)
                 n_first += is_right[-1] and rank == 0

@@ -33,6 +33,7 @@ class NaiveDecoder:
         for entry in read_entries():
             self._entries.setdefault(len(entry.word), []).append(entry)
         self._after = cache(self._look_up)
+        self._affinity = cache(self._look_up_affinity)
 
     def texts(self, typed: str, left_context: str = "") -> dict[str, float]:
         """Return all texts of a line with the logprob of the best way to get each."""
@@ -74,6 +75,11 @@ class NaiveDecoder:
         ids = (np.array([[value]], dtype=np.int32) for value in (first, second, word))
         return float(self.language_model.logprobs(*ids)[0, 0])
 
+    def _look_up_affinity(self, first: int, second: int, word: int) -> float:
+        weights = list(vars(self.options.beam.affinity).values())
+        ids = (np.array([value], dtype=np.int32) for value in (first, second, word))
+        return float(self.language_model.pair_features(*ids)[0] @ weights)
+
     def _groupings(self, graph: SyllableGraph, path: Sequence[Edge]) -> Iterator[list[Node]]:
         if not path:
             yield []
@@ -113,12 +119,13 @@ class NaiveDecoder:
         for index, (word, shown, logprob) in enumerate(nodes):
             total += logprob + self.options.beam.word_logprob
             if word >= 0:
-                total += self._after(*context, word)
+                total += self._after(*context, word) + self._affinity(*context, word)
                 context = (context[1], word)
                 text += shown
             else:
                 is_next_literal = index + 1 < len(nodes) and nodes[index + 1][0] < 0
-                total += self._after(*context, self._first_word(shown.strip()))
+                first = self._first_word(shown.strip())
+                total += self._after(*context, first) + self._affinity(*context, first)
                 context = self.context_words(shown.strip())
                 text += shown if is_next_literal else shown.rstrip(" ")
         if nodes and nodes[-1][0] >= 0:

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.yinzi.decoding.naive_decoder import NaiveDecoder
+from tests.yinzi.language_model.model_samples import AFFINITY, model_with_vectors, random_vectors
 from tests.yinzi.table_scorer import TableScorer
 from tests.yinzi.tiny_lexicon import read_entries
 from yinzi.converter import Converter
 from yinzi.decoding import (
+    FEATURES,
     BeamOptions,
     Decoder,
     DecoderOptions,
@@ -25,6 +27,7 @@ from yinzi.decoding import (
 from yinzi.decoding.fusion import settled_path
 from yinzi.decoding.word_pairs import WordPairs
 from yinzi.errors import ConfigError
+from yinzi.language_model import PAIR_FEATURES
 from yinzi.pinyin import SYLLABLES, SyllableGraph
 from yinzi.scoring import InputVocabulary, PairTable, ScorerInput, context_ids
 
@@ -146,12 +149,34 @@ def test_features_times_weights_are_the_logprob(fused: Decoder, typed: str) -> N
     explained = explain(decoding, 0, 20)
     assert explained
     for one in explained:
+        assert not any(one.features[name] for name in PAIR_FEATURES)
         total = sum(weights[name] * value for name, value in one.features.items())
         assert one.logprob == pytest.approx(total, abs=1e-3)
         shown = "".join(word.text for word in one.words)
         assert shown.replace(" ", "") == one.text.replace(" ", "")
         of_words = sum(word.encoder for word in one.words)
         assert one.features["encoder"] == pytest.approx(of_words, abs=1e-4)
+
+
+def test_features_of_word_vectors_count_with_their_weights(
+    converter: Converter, scorer: TableScorer
+) -> None:
+    lexicon = converter.decoder.lexicon
+    model = model_with_vectors(converter.artifact, random_vectors(lexicon.n_words + 2, seed=1))
+    options = replace(WIDE, fused_beam=replace(WIDE.fused_beam, **vars(AFFINITY)))
+    decoder = Decoder(lexicon, model, options=options, scorer=scorer)
+    seen = set()
+    for typed in LINES:
+        decoding = decode(decoder, typed, "我要")
+        weights = feature_weights(decoding.options)
+        assert set(weights) == set(FEATURES)
+        for one in explain(decoding, 0, 20):
+            total = sum(weights[name] * value for name, value in one.features.items())
+            assert one.logprob == pytest.approx(total, abs=1e-3)
+            seen |= {name for name in PAIR_FEATURES if one.features[name]}
+            n_pairs = one.features["new_pairs"] + one.features["unknown_pairs"]
+            assert 0 <= n_pairs <= len(one.words)
+    assert seen == set(PAIR_FEATURES)
 
 
 @pytest.mark.parametrize("typed", ["xian", "fangan", "xianfangan"])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.yinzi.decoding.naive_decoder import NaiveDecoder
+from tests.yinzi.language_model.model_samples import AFFINITY, model_with_vectors, random_vectors
 from yinzi.converter import Converter
 from yinzi.decoding import BeamOptions, Decoder, DecoderOptions, LatticeOptions
 from yinzi.errors import ConfigError
@@ -130,6 +131,58 @@ def test_wide_beam_equals_brute_force_on_any_line(
     fast, naive = make_pair(decoder, WIDE)
     if len(naive.texts(typed, left_context)) < 300:
         assert_same_texts(fast, naive, typed, left_context)
+
+
+@pytest.fixture(scope="module")
+def with_vectors(converter: Converter) -> Decoder:
+    """A decoder that has vectors of two thirds of its words."""
+    vectors = random_vectors(converter.decoder.lexicon.n_words + 2)
+    language_model = model_with_vectors(converter.artifact, vectors)
+    return Decoder(converter.decoder.lexicon, language_model, options=WIDE)
+
+
+@pytest.mark.parametrize("left_context", ["", "我要", "鑫买", "票，"])
+@pytest.mark.parametrize(
+    "typed", ["", "xian", "fangan", "woyao", "nihao ma", "zg", "ni 5 hao", "我yao", "ni biang! wo"]
+)
+def test_wide_beam_equals_brute_force_with_word_vectors(
+    with_vectors: Decoder, typed: str, left_context: str
+) -> None:
+    fast, naive = make_pair(with_vectors, replace(WIDE, beam=replace(WIDE.beam, **vars(AFFINITY))))
+    assert_same_texts(fast, naive, typed, left_context)
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "option"),
+    [("last", "买", "new_affinity"), ("skip", "我", "new_skip_affinity")],
+    ids=["side by side", "two apart"],
+)
+def test_words_that_were_never_seen_together_win_by_their_vectors(
+    converter: Converter, role: str, before: str, option: str
+) -> None:
+    """Of all words, only those that are expected to win have vectors that are not 0."""
+    lexicon = converter.decoder.lexicon
+    ids = {lexicon.text(word): word for word in range(lexicon.n_words)}
+    vectors = random_vectors(lexicon.n_words + 2, share=1.0, n_parts=1)
+    for name, array in vectors.items():
+        if name.endswith("_codes"):
+            array[:] = 0
+        elif name.endswith("_centroids"):
+            array[0, :2] = [[0, 0], [0, 1]]
+    vectors[f"vector_{role}_codes"][ids[before]] = vectors["vector_next_codes"][ids["鸡"]] = 1
+    decoder = Decoder(lexicon, model_with_vectors(converter.artifact, vectors), options=WIDE)
+
+    def best(beam: BeamOptions) -> str:
+        fast, _ = make_pair(decoder, replace(WIDE, beam=beam))
+        graph = SyllableGraph.from_text("wo mai ji")
+        return fast.decode([graph], [fast.left_context("")]).hypotheses(0, 1)[0].text
+
+    plain = best(WIDE.beam)
+    assert plain != "我买鸡"
+    assert best(replace(WIDE.beam, **{option: 20.0})) == "我买鸡"
+    assert best(replace(WIDE.beam, **{option: -20.0})) == plain
+    stored = option.replace("new", "stored")
+    assert best(replace(WIDE.beam, **{stored: 20.0})) == plain
 
 
 @pytest.mark.parametrize("left_context", ["", "我", "我要"])

@@ -5,52 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from tests.yinzi.language_model.model_samples import BOS, EOS, N_WORDS, random_model, store
 from yinzi.errors import ArtifactError
 from yinzi.language_model import Contexts, LanguageModel
 from yinzi_train.ngram.model import NgramModel
-from yinzi_train.ngram.tables import TableBits, TableOptions, write_tables
-
-N_WORDS = 40
-BOS, EOS = N_WORDS, N_WORDS + 1
-EXACT = TableOptions(  # as many levels as values, and next to no false finds
-    bigram=TableBits(8, 16),
-    trigram=TableBits(8, 16),
-    context=TableBits(8, 16),
-    unigram_backoff_bits=8,
-    n_probes=1000,
-)
-
-
-def _random_model() -> NgramModel:
-    """A model with words that start no bigram, words that end none, and contexts of weight 0."""
-    rng = np.random.default_rng(3)
-    first = rng.choice([*range(20), BOS], 600)
-    second = rng.choice([*range(10, 35), EOS], 600)
-    bigrams = np.unique(np.stack([first, second], axis=1), axis=0).astype(np.int32)
-    bigrams = bigrams[rng.random(len(bigrams)) < 0.5]
-    stored = {tuple(bigram) for bigram in bigrams.tolist()}
-    chains = [(a, b, c) for a, b in stored for b2, c in stored if b == b2]
-    trigrams = np.array(sorted(chains), dtype=np.int32)
-    trigrams = trigrams[rng.permutation(len(trigrams))[:200]]
-    trigrams = trigrams[np.lexsort(trigrams.T[::-1])]
-    contexts = {tuple(trigram[:2]) for trigram in trigrams.tolist()}
-    is_context = np.array([tuple(bigram) in contexts for bigram in bigrams.tolist()])
-    bigram_backoff = np.where(is_context, -rng.random(len(bigrams)), 0).astype(np.float32)
-    bigram_backoff[np.flatnonzero(is_context)[:3]] = 0
-    unigram_backoff = np.zeros(N_WORDS + 2, dtype=np.float32)
-    starts = np.unique(bigrams[:, 0])
-    unigram_backoff[starts] = -rng.random(starts.size)
-    unigram_backoff[starts[0]] = 0
-    return NgramModel(
-        n_words=N_WORDS,
-        unigram_logprob=(-2 - 5 * rng.random(N_WORDS + 2)).astype(np.float32),
-        unigram_backoff=unigram_backoff,
-        bigrams=bigrams,
-        bigram_logprob=(-1 - 5 * rng.random(len(bigrams))).astype(np.float32),
-        bigram_backoff=bigram_backoff,
-        trigrams=trigrams,
-        trigram_logprob=(-4 * rng.random(len(trigrams))).astype(np.float32),
-    )
 
 
 class NaiveModel:
@@ -76,7 +34,7 @@ class NaiveModel:
 
 @pytest.fixture(scope="module")
 def ngram_model() -> NgramModel:
-    return _random_model()
+    return random_model()
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +44,7 @@ def naive(ngram_model) -> NaiveModel:
 
 @pytest.fixture(scope="module")
 def stored(ngram_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("language_model")
-    report = write_tables(ngram_model, folder, options=EXACT)
-    arrays = {
-        path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.iterdir()
-    }
-    return arrays, report.parameters
+    return store(ngram_model, tmp_path_factory.mktemp("language_model"))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from yinzi.decoding import FEATURES
 from yinzi.serve import app
 from yinzi.serve.sessions import SESSION_SCHEMES
 
@@ -74,6 +75,7 @@ def test_both_languages_say_all() -> None:
         used |= set(re.findall(r'\btell\("(\w+)"', script))
     assert used <= set(english)
     assert {f"scheme_{name}" for name in SESSION_SCHEMES} <= set(english)
+    assert {f"feature_{name}" for name in FEATURES} <= set(english)
 
 
 def test_the_page_offers_the_schemes_of_sessions() -> None:

@@ -10,10 +10,12 @@ import pytest
 
 import yinzi
 from tests.yinzi.decoding.test_fusion import make_scorer
+from tests.yinzi.language_model.model_samples import AFFINITY, model_with_vectors, random_vectors
 from tests.yinzi.tiny_lines import typed_lines
 from yinzi.converter import Candidate, Converter
 from yinzi.decoding import Decoder, DecoderOptions
 from yinzi.errors import ConfigError, UserLexiconError
+from yinzi.language_model import PAIR_FEATURES
 from yinzi.user import CommittedPart, UserLexicon
 from yinzi.user.features import word_features
 from yinzi.user.options import UserOptions
@@ -216,6 +218,26 @@ def test_explanation_adds_up_with_a_user(known: Converter, user: UserLexicon) ->
             assert total == pytest.approx(one.logprob, abs=1e-2)
             assert "".join(word.text for word in one.words) == one.text
     assert explanation.candidates[0].features["user"] > 0
+
+
+def test_explanation_adds_up_with_a_user_and_word_vectors(
+    converter: Converter, user: UserLexicon
+) -> None:
+    user.add(*NEW)
+    user.add("你好", ["ni", "hao"])
+    lexicon, options = converter.decoder.lexicon, converter.decoder.options
+    model = model_with_vectors(converter.artifact, random_vectors(lexicon.n_words + 2))
+    options = replace(options, beam=replace(options.beam, **vars(AFFINITY)))
+    both = yinzi.load(converter.artifact.folder)
+    both.decoder = Decoder(lexicon, model, options=options)
+    for line in ("womaifanyao", "nihao", "fanyaowoyao"):
+        explanation = both.with_user(user).explain(line, n_best=5)
+        for one in explanation.candidates:
+            total = sum(explanation.weights[name] * one.features[name] for name in one.features)
+            assert total == pytest.approx(one.logprob, abs=1e-2)
+        best = explanation.candidates[0].features
+        assert best["user"] > 0
+        assert any(best[name] for name in PAIR_FEATURES)
 
 
 def test_a_short_cut_is_worth_what_its_parts_are(converter: Converter) -> None:

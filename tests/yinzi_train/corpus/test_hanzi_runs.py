@@ -3,13 +3,14 @@ from __future__ import annotations
 import lzma
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from yinzi.errors import ConfigError
 from yinzi.text import miu_spans
-from yinzi_train.corpus.hanzi_runs import HanziRuns, read_hanzi_runs, read_text_blocks
+from yinzi_train.corpus.hanzi_runs import Fold, HanziRuns, read_hanzi_runs, read_text_blocks
 
 TEXT = "我要买机票，3张。\r\n去 西安\n\nhello 世界\n最后"
 
@@ -64,3 +65,53 @@ def test_unreadable_text_is_named(tmp_path: Path, name: str, data: bytes | None)
         (tmp_path / name).write_bytes(data)
     with pytest.raises(ConfigError, match=f"cannot read text '{name}'"):
         list(read_text_blocks(tmp_path / name))
+
+
+FOLDS = [Fold(0, 2), Fold(1, 2), Fold(0, 3), Fold(2, 3), Fold(6, 7), Fold(90, 100)]
+
+
+def without_lines(text: str, fold: Fold) -> str:
+    lines = text.split("\n")
+    return "\n".join(line for number, line in enumerate(lines) if number % fold.count != fold.index)
+
+
+@pytest.mark.parametrize("fold", FOLDS, ids=str)
+@pytest.mark.parametrize("block_bytes", [1, 7, 40, 1 << 20])
+@pytest.mark.parametrize("name", ["plain.txt", "packed.txt.xz"])
+def test_left_out_lines_are_as_if_deleted(
+    tmp_path: Path, name: str, block_bytes: int, fold: Fold
+) -> None:
+    path = tmp_path / name
+    data = TEXT.encode()
+    path.write_bytes(lzma.compress(data) if name.endswith(".xz") else data)
+    blocks = read_hanzi_runs(path, left_out=fold, block_bytes=block_bytes)
+    runs = [run for part in blocks for run in runs_of(part)]
+    assert runs == runs_of(HanziRuns.from_text(without_lines(TEXT, fold)))
+
+
+@given(
+    st.lists(st.text("我要买a，\n\r\u2028", max_size=8), max_size=8),
+    st.integers(2, 5).flatmap(lambda n: st.builds(Fold, st.integers(0, n - 1), st.just(n))),
+)
+def test_lines_are_counted_on_from_block_to_block(blocks: list[str], fold: Fold) -> None:
+    blocks = [f"{block}\n" for block in blocks]
+    line, found = 0, []
+    for block in blocks:
+        runs, line = HanziRuns.from_text(block).without(fold, first_line=line)
+        found += runs_of(runs)
+    text = "".join(blocks)
+    assert line == text.count("\n")
+    assert found == runs_of(HanziRuns.from_text(without_lines(text, fold)))
+
+
+def test_folds_share_out_all_lines() -> None:
+    lines = np.arange(100)
+    held = [Fold(index, 7).holds(lines) for index in range(7)]
+    assert np.sum(held, axis=0).tolist() == [1] * 100
+    assert np.flatnonzero(held[2]).tolist() == list(range(2, 100, 7))
+
+
+@pytest.mark.parametrize(("index", "count"), [(5, 5), (-1, 3), (0, 1), (0, 0), (1, -2)])
+def test_folds_that_cannot_be_are_refused(index: int, count: int) -> None:
+    with pytest.raises(ConfigError, match=f"fold {index} of {count}: expected at least 2 folds"):
+        Fold(index, count)

@@ -27,13 +27,14 @@ from yinzi_train.dataset.storage import StorageOptions, write_table_file
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence with its readings."""
+    """A sentence with its readings; its place, if not its number, ends its id."""
 
     text: str
     pinyin: str
     doubtful: Sequence[int] = ()
     split: str = "train"
     fold: int = 0
+    place: str = ""
 
 
 MIT = "[open] MIT; written for a test"
@@ -59,7 +60,7 @@ def row(
     spans = miu_spans(sentence.text)
     syllables = [parse_syllable(text) for text in sentence.pinyin.split()]
     return {
-        "id": f"{source}:{number}",
+        "id": f"{source}:{sentence.place or number}",
         "text": sentence.text,
         "source": source,
         "domain": domain,

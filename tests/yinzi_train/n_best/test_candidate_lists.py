@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.yinzi.tiny_lexicon import TINY
-from tests.yinzi_train.training.training_samples import write_tiny_dataset
+from tests.yinzi_train.dataset.dataset_samples import MIT, Sentence, write_dataset
+from tests.yinzi_train.training.training_samples import SENTENCES, write_tiny_dataset
 from yinzi.artifact import Artifact
 from yinzi.cli.running import run_app
 from yinzi.converter import Converter
@@ -21,6 +23,7 @@ from yinzi.scoring import PairTable
 from yinzi_train.cli.main import app
 from yinzi_train.dataset import DatasetError, open_dataset
 from yinzi_train.dataset.manifest import Count
+from yinzi_train.export import update_manifest
 from yinzi_train.n_best import ListOptions, make_lists, open_lists
 from yinzi_train.n_best.lists import LIST_SCHEMA
 
@@ -142,6 +145,87 @@ def test_lists_that_teach_little_can_be_thinned_out(
     # About half of those with one candidate far ahead are missing, none of the others.
     n_sure = sum(row["weight"] == 2.0 for row in thinned)
     assert len(whole) - len(thinned) < 3 * n_sure
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An artifact whose language model was counted on every other line."""
+    folder = tmp_path_factory.mktemp("artifact") / "base"
+    shutil.copytree(Artifact.open("base").folder, folder)
+    training = {"config": {"counting": {"left_out": [0, 2]}}}
+    update_manifest(folder, training=training)
+    return folder
+
+
+def right_texts(folder: Path) -> list[str]:
+    return sorted(row["candidates"][row["right"]] for row in tables(folder).to_pylist())
+
+
+def test_lists_can_be_of_left_out_lines_alone(
+    dataset: Path, lists: Path, unfinished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "lists"
+    options = ("--left-out", "--artifact", unfinished, "--sentences", 100, "--workers", 1)
+    assert run("n-best", dataset, "--out", out, *options) == 0
+    left_out = {
+        text
+        for row in open_dataset(dataset).iter_rows(split="train")
+        if int(row["id"].rpartition(":")[2]) % 2 == 0
+        for text in runs_of(row)
+    }
+    expected = [text for text in right_texts(lists) if text in left_out]
+    assert right_texts(out) == expected
+    assert 2 < len(expected) < len(right_texts(lists))
+    manifest = json.loads((out / "lists.json").read_text(encoding="utf-8"))
+    assert manifest["options"]["only_left_out"] is True
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("12", "13", "12.3", "13.0", "100.1", "101.2", "6.7", "7.10"),
+        ("12", "13", "12~1", "13~2", "100~1.1", "101~2.2", "6~10.7", "7~10.0"),
+    ],
+    ids=["sentences of a line", "pieces of a long line"],
+)
+def test_parts_of_a_line_belong_to_its_fold(
+    unfinished: Path, tmp_path: Path, places: tuple[str, ...]
+) -> None:
+    sentences = [
+        replace(sentence, place=place) for sentence, place in zip(SENTENCES, places, strict=True)
+    ]
+    write_dataset(tmp_path / "dataset", {("chat__a:b.c", "chat", MIT): sentences})
+    out = tmp_path / "lists"
+    options = ("--left-out", "--artifact", unfinished, "--sentences", 100, "--workers", 1)
+    assert run("n-best", tmp_path / "dataset", "--out", out, *options) == 0
+    from_left_out = {
+        text
+        for row in open_dataset(tmp_path / "dataset").iter_rows(split="train")
+        if row["id"].rpartition(":")[2] in places[::2]
+        for text in runs_of(row)
+    }
+    assert len(set(right_texts(out))) > 2
+    assert set(right_texts(out)) <= from_left_out
+
+
+def test_lines_that_were_not_left_out_are_not_taken_for_it(
+    dataset: Path, unfinished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--left-out", "--workers", 1)
+    assert run("n-best", dataset, "--out", tmp_path / "lists", *options) == 1
+    told = capsys.readouterr().err
+    assert "was counted on all text" in told
+    assert "counting.left_out=[0,5]" in told
+    assert not list(tmp_path.iterdir())
+    nowhere = [Sentence("明天去学校", "ming2 tian1 qu4 xue2 xiao4", place="page")]
+    write_dataset(tmp_path / "dataset", {("chat__talk", "chat", MIT): nowhere})
+    with pytest.raises(DatasetError, match=r"must have the number of a line.*'page'"):
+        make_lists(
+            open_dataset(tmp_path / "dataset"),
+            tmp_path / "lists",
+            artifact=unfinished,
+            options=ListOptions(only_left_out=True),
+        )
 
 
 def test_finished_shards_are_kept_and_give_the_same_bytes(dataset: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from yinzi.errors import ConfigError, MissingExtra, YinziError
 from yinzi.lexicon.segmentation import Segmenter
+from yinzi_train.corpus.hanzi_runs import Fold
 from yinzi_train.ngram import counting
 from yinzi_train.ngram.counting import (
     count_runs,
@@ -118,10 +120,57 @@ def test_small_buffer_and_blocks_give_the_same_counts(
 ) -> None:
     count_shard(paths[3], tmp_path / "whole", segmenter=segmenter)
     monkeypatch.setattr(counting, "FLUSH_TOKENS", 5)
-    read = counting.read_hanzi_runs
-    monkeypatch.setattr(counting, "read_hanzi_runs", lambda path: read(path, block_bytes=40))
+    monkeypatch.setattr(
+        counting, "read_hanzi_runs", partial(counting.read_hanzi_runs, block_bytes=40)
+    )
     count_shard(paths[3], tmp_path / "parts", segmenter=segmenter)
     assert folder_bytes(tmp_path / "whole") == folder_bytes(tmp_path / "parts")
+
+
+@pytest.mark.parametrize("fold", [Fold(0, 2), Fold(1, 3), Fold(4, 5)], ids=str)
+@pytest.mark.parametrize("block_bytes", [1, 40, 1 << 20])
+def test_left_out_lines_count_as_if_deleted(
+    tmp_path: Path,
+    segmenter: Segmenter,
+    monkeypatch: pytest.MonkeyPatch,
+    block_bytes: int,
+    fold: Fold,
+) -> None:
+    monkeypatch.setattr(
+        counting, "read_hanzi_runs", partial(counting.read_hanzi_runs, block_bytes=block_bytes)
+    )
+    lines = [TEXTS["chat__a"].split("\n")[number % 2] + "票" * (number % 4) for number in range(23)]
+    kept = [line for number, line in enumerate(lines) if number % fold.count != fold.index]
+    for name, some in (("whole", lines), ("kept", kept)):
+        (tmp_path / f"{name}.txt").write_text("\n".join(some), encoding="utf-8")
+    count_shard(tmp_path / "whole.txt", tmp_path / "whole", segmenter=segmenter, left_out=fold)
+    count_shard(tmp_path / "kept.txt", tmp_path / "kept", segmenter=segmenter)
+    assert folder_bytes(tmp_path / "whole") == folder_bytes(tmp_path / "kept")
+
+
+def test_text_whose_only_line_is_left_out_counts_nothing(
+    tmp_path: Path, segmenter: Segmenter, paths: list[Path]
+) -> None:
+    summary = count_shard(paths[1], tmp_path / "shard", segmenter=segmenter, left_out=Fold(0, 2))
+    assert (summary.n_hanzi, summary.n_runs) == (0, 0)
+    assert not np.load(tmp_path / "shard" / "unigram_count.npy").any()
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_lines_of_every_text_are_left_out(
+    tmp_path: Path, segmenter: Segmenter, paths: list[Path], n_workers: int
+) -> None:
+    whole = count_shards(paths, tmp_path / "whole", segmenter=segmenter)
+    parts = [
+        count_shards(
+            paths, tmp_path / str(index), segmenter=segmenter, n_workers=n_workers, left_out=fold
+        )
+        for index, fold in enumerate((Fold(0, 2), Fold(1, 2)))
+    ]
+    n_hanzi = [
+        [read_shard_summary(shard).n_hanzi for shard in shards] for shards in (whole, *parts)
+    ]
+    assert n_hanzi == [[12, 6, 0, 400], [5, 0, 0, 200], [7, 6, 0, 200]]
 
 
 def test_finished_shard_is_kept_and_a_changed_one_is_counted_again(
@@ -207,6 +256,7 @@ import os, signal, sys, time
 from pathlib import Path
 import numpy as np
 from yinzi.lexicon.segmentation import Segmenter
+from yinzi_train.corpus.hanzi_runs import Fold
 from yinzi_train.ngram import counting
 def wait(path, shard_path, **_):
     Path({str(tmp_path)!r}, str(os.getpid())).touch()
@@ -322,10 +372,15 @@ def test_ray_workers_give_identical_counts(
     from yinzi_train.pipeline.count_stage import ray_connection
 
     seen: list[Path] = []
-    here = count_shards(paths, tmp_path / "here", segmenter=segmenter)
+    fold = Fold(1, 3)
+    here = count_shards(paths, tmp_path / "here", segmenter=segmenter, left_out=fold)
     with ray_connection(n_workers=2):
         there = count_shards_with_ray(
-            paths, tmp_path / "there", segmenter=segmenter, on_shard=seen.append
+            paths,
+            tmp_path / "there",
+            segmenter=segmenter,
+            left_out=fold,
+            on_shard=seen.append,
         )
         assert sorted(seen) == paths
         paths[1].write_bytes(b"\xff\xfe")

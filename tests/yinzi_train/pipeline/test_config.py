@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from yinzi.errors import ConfigError
+from yinzi_train.corpus.hanzi_runs import Fold
 from yinzi_train.pipeline.config import BuildConfig, DomainWeights, read_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,16 +25,22 @@ def test_what_is_not_given_has_its_default(tmp_path: Path) -> None:
     config = read(tmp_path, "")
     assert config.language_model.min_count == (1, 3, 3)
     assert config.lexicon.n_rounds == 1
+    assert config.counting.left_out_fold() is None
+    assert config.language_model.vectors.n_words == 0
     assert config.decoder.beam.beam_width == 20
 
 
 def test_values_reach_their_options(tmp_path: Path) -> None:
     config = read(
         tmp_path,
+        "[counting]\nleft_out = [2, 5]\n"
         "[language_model]\nn_ngrams = [5, 7]\n"
+        "[language_model.vectors]\nn_words = 500\n"
         "[language_model.tables]\nbigram = { value_bits = 6 }\n"
         "[decoder.graph]\ntail_logprob = -1\n",
     )
+    assert config.counting.left_out_fold() == Fold(2, 5)
+    assert config.language_model.vectors.n_words == 500
     assert config.language_model.n_ngrams == (5, 7)
     assert config.language_model.tables.bigram.value_bits == 6
     assert config.decoder.graph.tail_logprob == -1.0
@@ -65,6 +72,11 @@ def test_overrides_use_the_same_names(tmp_path: Path) -> None:
         ("[lexicon]\nn_rounds = 9\n", r"try.toml: \[lexicon\]: lexicon.n_rounds is 9"),
         ("[counting]\nn_ranges = 0\n", r"\[counting\]: counting.n_ranges is 0"),
         ("[counting]\npseudo_count = 0\n", "counting.pseudo_count is 0.0"),
+        ("[counting]\nleft_out = [5, 5]\n", r"counting.left_out: fold 5 of 5: expected at least 2"),
+        ("[counting]\nleft_out = [-1, 3]\n", "fold -1 of 3"),
+        ("[counting]\nleft_out = [0, 1]\n", "fold 0 of 1"),
+        ("[counting]\nleft_out = 5\n", r"left_out is 5, expected \[whole number, whole number\]"),
+        ("[counting]\nleft_out = [0, 2, 4]\n", r"left_out is \[0, 2, 4\], expected \[whole"),
         ("[weights]\nchat = -1\n", "weights.chat is -1, expected a number"),
         ("[weights.sources]\nchat__a = 'x'\n", "weights.sources.chat__a is 'x'"),
         ("[weights]\nsources = 1\n", "weights.sources is 1, expected a table"),
@@ -75,6 +87,11 @@ def test_overrides_use_the_same_names(tmp_path: Path) -> None:
         ("[language_model]\nn_ngrams = 0\n", "n_ngrams is 0"),
         ("[language_model.tables.bigram]\nvalue_bits = 0\n", "tables.bigram.*value_bits is 0"),
         ("[language_model.tables]\nbigram = 5\n", "bigram is 5, expected a table"),
+        ("[language_model.vectors]\nn_words = 5\n", "try.toml: .*vectors.n_words is 5: expected 0"),
+        (
+            "[language_model.vectors]\nwords = 500\n",
+            "did you mean 'language_model.vectors.n_words'",
+        ),
         ("[decoder.beam]\nwidth = 5\n", "unknown key 'decoder.beam.width'"),
         ("[decoder.beam]\nbeam_width = 0\n", "beam_width is 0"),
         ("[decoder.beams]\n", "unknown key 'decoder.beams': did you mean 'decoder.beam'"),

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import yinzi
+from tests.yinzi.language_model.model_samples import random_vectors
 from tests.yinzi.tiny_lexicon import TINY
+from yinzi.artifact import Artifact
 from yinzi.errors import ConfigError
 from yinzi_train.cli.main import main
+from yinzi_train.export import update_manifest, write_artifact
 from yinzi_train.pipeline.ranker_tuning import RankerRound, fit_weights, tune_ranker
 
 ROWS = [
@@ -67,12 +71,58 @@ def test_tuning_stores_the_best_round(artifact: Path, rows: Path) -> None:
     taken = rounds[int(np.argmax(accuracy))].searched
     converter = yinzi.load(artifact)
     assert converter.decoder.options.beam.word_logprob == pytest.approx(taken.word_logprob)
-    assert best.words == pytest.approx(taken.word_logprob)
+    assert best.options.word_logprob == pytest.approx(taken.word_logprob)
     stored = json.loads((artifact / "manifest.json").read_text(encoding="utf-8"))["parameters"]
     assert stored["ranker"]["temperature"] == pytest.approx(best.temperature, abs=1e-3)
     explanation = converter.explain("xian", n_best=3)
     assert 0 < sum(explanation.probabilities) <= 1 + 1e-6
     assert list(explanation.probabilities) == sorted(explanation.probabilities, reverse=True)
+
+
+@pytest.fixture
+def with_vectors(tmp_path: Path) -> Path:
+    """The tiny artifact with vectors of its words."""
+    tiny = Artifact.open(TINY)
+    parameters = tiny.manifest.parameters
+    vectors = random_vectors(parameters["language_model"]["n_words"] + 2)
+    components = {
+        "lexicon": tiny.arrays("lexicon"),
+        "language_model": {**tiny.arrays("language_model"), **vectors},
+    }
+    write_artifact(
+        tmp_path / "vectors",
+        name="vectors",
+        version="1",
+        created="2025-01-01",
+        components=components,
+        parameters=parameters,
+        sources=tiny.manifest.sources,
+    )
+    return tmp_path / "vectors"
+
+
+def test_weights_of_word_vectors_are_fitted_and_stored(
+    with_vectors: Path, artifact: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds: list[RankerRound] = []
+    best = tune_ranker(with_vectors, [rows], on_round=rounds.append)
+    assert not rounds[0].searched.affinity
+    for one, after in pairwise(rounds):
+        assert one.fit.options.affinity
+        assert after.searched == one.fit.options
+    stored = yinzi.load(with_vectors).decoder.options.beam
+    assert stored == best.options
+    tune_ranker(artifact, [rows], on_round=rounds.append)
+    assert not rounds[-1].fit.options.affinity
+    fitted = rounds[1].searched
+    update = {"decoder": {"beam": vars(fitted)}}
+    parameters = Artifact.open(with_vectors).manifest.parameters
+    update_manifest(with_vectors, parameters={**parameters, **update})
+    with pytest.raises(SystemExit):
+        main(["fit-ranker", str(with_vectors), str(rows), "--rounds", "2"])
+    first = capsys.readouterr().out.splitlines()[0]
+    assert f"affinity {fitted.stored_affinity:.3f} / {fitted.new_affinity:.3f}" in first
+    assert f"new pair {fitted.new_pair:.3f} / {fitted.unknown_pair:.3f}" in first
 
 
 def test_one_round_is_too_few(artifact: Path, rows: Path) -> None:
@@ -89,3 +139,4 @@ def test_command_says_what_was_stored(
     *rounds, last = capsys.readouterr().out.splitlines()
     assert len(rounds) == 2
     assert last.startswith("stored: encoder 0.35")
+    assert "affinity" not in "".join([*rounds, last])

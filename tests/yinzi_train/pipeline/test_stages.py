@@ -4,6 +4,7 @@ import contextlib
 import json
 import lzma
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,12 @@ import numpy as np
 import pytest
 
 import yinzi
+from tests.yinzi_train.conftest import TEXTS, write_xz
 from yinzi.artifact import Artifact
 from yinzi.errors import ConfigError
 from yinzi.evaluation import EvaluationError, InputForm
+from yinzi.language_model import LanguageModel
+from yinzi.text import miu_spans
 from yinzi_train.ngram.counting import count_shards
 from yinzi_train.pipeline import (
     STAGES,
@@ -136,6 +140,8 @@ def test_same_inputs_give_the_same_bytes(
         (("language_model.n_ngrams=20",), ("language-model", "artifact")),
         (("weights.law=0",), ("language-model", "artifact")),
         (("counting.pseudo_count=1",), STAGES[1:]),
+        (("counting.left_out=[0,2]",), STAGES[1:]),
+        (("language_model.vectors.seed=2",), ("language-model", "artifact")),
         (("lexicon.max_words=20",), STAGES),
     ],
     ids=lambda value: " ".join(value) or "nothing",
@@ -225,6 +231,94 @@ def test_pruning_keeps_as_many_n_grams_as_asked_for(
     run_all(build)
     n_ngrams = Artifact.open(build.artifact_path).manifest.training["n_ngrams"]
     assert 10 < n_ngrams["bigram"] + n_ngrams["trigram"] <= 20
+
+
+def test_left_out_lines_are_not_counted(tmp_path: Path, data_path: Path, config_path: Path) -> None:
+    overrides = ["counting.left_out=[1,5]"]
+    run_all(build_of(tmp_path, data_path, config_path, overrides))
+    build = build_of(tmp_path, data_path, config_path, overrides)
+    assert run_all(build) == []
+    training = Artifact.open(build.artifact_path).manifest.training
+    assert training["config"]["counting"]["left_out"] == [1, 5]
+    counted = json.loads((build.out / "count.json").read_text(encoding="utf-8"))["report"]
+    for name, (text, n_copies) in TEXTS.items():
+        lines = (text * n_copies).splitlines()
+        kept = "".join(line for number, line in enumerate(lines) if number % 5 != 1)
+        n_hanzi = sum(end - start for start, end in miu_spans(kept))
+        assert counted["n_hanzi"][name.partition(".")[0]] == n_hanzi
+
+
+@pytest.fixture
+def many_hanzi(data_path: Path) -> None:
+    """Add readings of 320 hanzi to the raw data, and a text of them: two sorts take turns."""
+    hanzi = [chr(0x5000 + number) for number in range(320)]
+    added = "".join(f"U+{ord(one):X}: yī  # {one}\n" for one in hanzi)
+    for name in ("pinyin-data_pinyin.txt.xz", "pinyin-data_kMandarin_8105.txt.xz"):
+        path = data_path / "lexicons" / name
+        write_xz(path, lzma.decompress(path.read_bytes()).decode() + added)
+    rng = np.random.default_rng(0)
+    chosen = rng.integers(0, 160, (1500, 2))
+    text = "".join(f"{hanzi[first]}{hanzi[160 + second]}。\n" for first, second in chosen)
+    write_xz(data_path / "corpora" / "news__lines.txt.xz", text)
+
+
+@pytest.mark.usefixtures("many_hanzi")
+def test_word_vectors_are_written_and_ship(
+    tmp_path: Path, data_path: Path, config_path: Path
+) -> None:
+    overrides = [
+        *("lexicon.min_unlisted_count=1000", "language_model.vectors.n_words=300"),
+        *("language_model.vectors.n_dimensions=8", "language_model.vectors.part_size=2"),
+    ]
+    build = build_of(tmp_path, data_path, config_path, overrides)
+    run_all(build)
+    report = json.loads((build.out / "language-model.json").read_text(encoding="utf-8"))["report"]
+    files = {path.stem: path.stat().st_size for path in build.language_model_path.iterdir()}
+    of_vectors = {name: size for name, size in files.items() if name.startswith("vector_")}
+    assert len(of_vectors) == 7
+    assert report["vectors"]["n_vectors"] == 300
+    assert report["vectors"]["n_bytes"] == sum(of_vectors.values())
+    assert report["n_bytes"] == sum(files.values())
+    manifest = Artifact.open(build.artifact_path).manifest
+    assert manifest.section_bytes()["language_model"] == sum(files.values())
+    assert manifest.training["config"]["language_model"]["vectors"]["n_words"] == 300
+    assert "- Word vectors: 300 words, 8 dimensions, 2 of them a byte." in model_card(manifest)
+    model = yinzi.load(build.artifact_path).decoder.language_model
+    assert isinstance(model, LanguageModel)
+    assert model.vectors is not None
+    assert model.vectors.n_vectors == 300
+    assert run_all(build) == []
+    without = build_of(tmp_path, data_path, config_path, overrides[:1])
+    assert run_all(without) == ["language-model", "artifact"]
+    assert not list(without.language_model_path.glob("vector_*"))
+
+
+def test_text_of_too_few_words_for_vectors_stops_the_build(
+    tmp_path: Path, data_path: Path, config_path: Path
+) -> None:
+    overrides = ["language_model.vectors.n_words=1000"]
+    build = build_of(tmp_path, data_path, config_path, overrides)
+    with pytest.raises(ConfigError, match=r"too few .*set language_model.vectors.n_words to 0"):
+        run_all(build)
+    assert not (build.out / "language-model.json").exists()
+    assert not build.language_model_path.exists()
+    assert not build.artifact_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("n_ngrams", "shown"),
+    [("20", "20 n-grams"), ("[20,5]", "20 pairs and 5 triples")],
+    ids=["in all", "by order"],
+)
+def test_model_card_says_how_much_was_pruned(
+    tmp_path: Path, data_path: Path, config_path: Path, n_ngrams: str, shown: str
+) -> None:
+    overrides = [f"language_model.n_ngrams={n_ngrams}"]
+    build = build_of(tmp_path, data_path, config_path, overrides)
+    run_all(build)
+    card = model_card(Artifact.open(build.artifact_path).manifest)
+    assert re.search(f"Pruned by relative entropy to {shown}", card)
+    assert "Word vectors" not in card
 
 
 def test_stage_asks_for_the_ones_before_it(
