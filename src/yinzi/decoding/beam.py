@@ -224,6 +224,7 @@ def _advance(
             nodes[of_user], total[of_user], beam.second[starts[of_user]]
         )
     total += of_pairs
+    del of_pairs  # as large as `total`
     total += beam.logprob[starts]
     of_node = lattice.logprob[nodes] + np.float32(options.word_logprob) * lattice.n_words[nodes]
     of_node += np.float32(options.encoder_weight) * lattice.encoder_logprob[nodes]

@@ -28,7 +28,7 @@ __all__ = [
     "walk",
 ]
 
-_SYLLABLES_AT_ONCE: Final = 8_000
+_SYLLABLES_AT_ONCE: Final = 5_000
 """Syllables that start at the positions walked from at once: bounds memory, not the result."""
 
 
