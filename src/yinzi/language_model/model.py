@@ -151,12 +151,11 @@ class LanguageModel:
         """
         rows = np.arange(words.size) if rows is None else rows
         shape = words.size, contexts.backoffs.shape[1]
-        n_at_once = max(1, _CHUNK // max(1, shape[1]))
-        if words.size <= n_at_once:
+        chunks = _chunks(*shape)
+        if len(chunks) <= 1:
             return self._logprobs_of_chunk(contexts, words, rows)
         logprobs = np.empty(shape, dtype=np.float32)
-        for start in range(0, words.size, n_at_once):
-            chunk = slice(start, start + n_at_once)
+        for chunk in chunks:
             logprobs[chunk] = self._logprobs_of_chunk(contexts, words[chunk], rows[chunk])
         return logprobs
 
@@ -172,9 +171,7 @@ class LanguageModel:
             return self.logprobs_after(contexts, words, rows), np.float32(0)
         shape = words.size, contexts.backoffs.shape[1]
         logprobs, added = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        n_at_once = max(1, _CHUNK // max(1, shape[1]))
-        for start in range(0, words.size, n_at_once):
-            chunk = slice(start, start + n_at_once)
+        for chunk in _chunks(*shape):
             found = StoredNgrams.none((len(words[chunk]), shape[1]))
             logprobs[chunk] = self._logprobs_of_chunk(contexts, words[chunk], rows[chunk], found)
             added[chunk] = self.vectors.scores(contexts, words[chunk], rows[chunk], found, weights)
@@ -325,6 +322,12 @@ class LanguageModel:
             flat[at.take(stored)] += self._trigram_deltas.take(codes.take(stored))
             if found is not None:
                 found.trigrams.reshape(-1)[at.take(stored)] = True
+
+
+def _chunks(n_words: int, n_hypotheses: int) -> list[slice]:
+    """Cut words into stretches of at most `_CHUNK` pairs of a word and a hypothesis."""
+    n_at_once = max(1, _CHUNK // max(1, n_hypotheses))
+    return [slice(start, start + n_at_once) for start in range(0, n_words, n_at_once)]
 
 
 def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any, size: int) -> NDArray[Any]:

@@ -104,12 +104,14 @@ def write_vectors(counts: NgramCounts, folder: Path, *, options: VectorOptions) 
         )
     row = np.full(counts.n_words + 2, -1, dtype=np.int64)
     row[ids] = np.arange(len(ids))
-    pairs = unpack(counts.bigram_keys, 2)
-    mutual = [_mutual_information(pairs, counts.bigram_weighted, row, options.smoothing)]
-    # Words two apart: the first and the third of all triples.
-    pairs = unpack(counts.trigram_keys, 3)[:, [0, 2]]
-    mutual.insert(0, _mutual_information(pairs, counts.trigram_weighted, row, options.smoothing))
-    del pairs
+    two_apart = unpack(counts.trigram_keys, 3)[:, [0, 2]]
+    mutual = [
+        _mutual_information(pairs, weighted, row, options.smoothing)
+        for pairs, weighted in (
+            (two_apart, counts.trigram_weighted),
+            (unpack(counts.bigram_keys, 2), counts.bigram_weighted),
+        )
+    ]
     start = np.random.default_rng(options.seed).normal(size=len(ids)).astype(np.float32)
     before, values, after = svds(vstack(mutual), k=options.n_dimensions, v0=start)
     weights = np.maximum(values, 0) ** options.singular_power
