@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from yinzi.decoding.lattice import Lattice
 from yinzi.decoding.text_hash import TextHash
 from yinzi.errors import ConfigError
-from yinzi.language_model import AffinityWeights, WordModel
+from yinzi.language_model import AffinityWeights, WordModel, twins
 from yinzi.lexicon import ragged_arange
 from yinzi.user.features import PREVIOUS
 
@@ -274,9 +274,7 @@ def _advance(
     kept = best_logprob > -np.inf
     state = (first_word.astype(np.uint64) << np.uint64(32)) ^ last_word.astype(np.uint64)
     state ^= hashes * _MIX
-    equal = state[:, :, None] == state[:, None, :]
-    equal &= np.tri(n_spare, k=-1, dtype=np.bool_)  # a hypothesis and the better ones
-    kept &= ~equal.any(axis=2)
+    kept &= twins(state) == 0  # a hypothesis stays if no better one is equal
     slot = np.cumsum(kept, axis=1) - 1
     kept &= slot < width
     row, column = np.nonzero(kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from yinzi.language_model.adapted import AdaptedLanguageModel, WordParts
-from yinzi.language_model.contexts import Contexts
+from yinzi.language_model.contexts import Contexts, twins
 from yinzi.language_model.fuse import FuseShape, FuseTable
 from yinzi.language_model.model import LanguageModel
 from yinzi.language_model.stored import read_language_model
@@ -28,4 +28,5 @@ __all__ = [
     "WordParts",
     "WordVectors",
     "read_language_model",
+    "twins",
 ]

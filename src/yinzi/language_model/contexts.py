@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Contexts"]
+__all__ = ["Contexts", "twins"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class Contexts:
             3 (both words are a stored context).
         last_rows: int32, row of the last word's vectors; see `WordVectors`.
         skip_rows: int32, row of those of the word before it.
+        twins: int16, how many hypotheses back in its row the first one stands that ends in the same
+            word, so that both share what depends on that word alone; 0 for the first one, and
+            wherever nobody has looked. Rows that hold others than 0 are to be taken whole.
     """
 
     backoffs: NDArray[np.float32]
@@ -35,6 +38,7 @@ class Contexts:
     orders: NDArray[np.uint8]
     last_rows: NDArray[np.int32]
     skip_rows: NDArray[np.int32]
+    twins: NDArray[np.int16]
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> Contexts:
@@ -50,6 +54,7 @@ class Contexts:
             orders=np.zeros(shape, dtype=np.uint8),
             last_rows=np.zeros(shape, dtype=np.int32),
             skip_rows=np.zeros(shape, dtype=np.int32),
+            twins=np.zeros(shape, dtype=np.int16),
         )
 
     def __getitem__(self, index: Any) -> Contexts:
@@ -61,6 +66,7 @@ class Contexts:
             self.orders[index],
             self.last_rows[index],
             self.skip_rows[index],
+            self.twins[index],
         )
 
     def __setitem__(self, index: Any, contexts: Contexts) -> None:
@@ -71,6 +77,7 @@ class Contexts:
         self.orders[index] = contexts.orders
         self.last_rows[index] = contexts.last_rows
         self.skip_rows[index] = contexts.skip_rows
+        self.twins[index] = contexts.twins
 
     def reshape(self, *shape: int) -> Contexts:
         """Reshape all arrays alike."""
@@ -81,6 +88,7 @@ class Contexts:
             self.orders.reshape(shape),
             self.last_rows.reshape(shape),
             self.skip_rows.reshape(shape),
+            self.twins.reshape(shape),
         )
 
     def broadcast_to(self, shape: tuple[int, ...]) -> Contexts:
@@ -92,4 +100,28 @@ class Contexts:
             np.broadcast_to(self.orders, shape),
             np.broadcast_to(self.last_rows, shape),
             np.broadcast_to(self.skip_rows, shape),
+            np.broadcast_to(self.twins, shape),
         )
+
+
+def twins(rows: NDArray[Any]) -> NDArray[np.intp]:
+    """Tell how many places before each value the same one comes first in its row.
+
+    Args:
+        rows: [n_rows, n_values].
+
+    Returns:
+        [n_rows, n_values]; 0 for the first of its kind.
+
+    >>> twins(np.array([[7, 3, 7, 7], [1, 1, 2, 2]])).tolist()
+    [[0, 0, 2, 3], [0, 1, 0, 1]]
+    """
+    order = np.argsort(rows, axis=1, kind="stable")
+    in_order = np.take_along_axis(rows, order, axis=1)
+    is_new = np.ones(rows.shape, dtype=np.bool_)
+    is_new[:, 1:] = in_order[:, 1:] != in_order[:, :-1]
+    place = np.arange(rows.shape[1])
+    group = np.maximum.accumulate(np.where(is_new, place, 0), axis=1)
+    first = np.empty_like(order)
+    np.put_along_axis(first, order, np.take_along_axis(order, group, axis=1), axis=1)
+    return place - first

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yinzi.errors import ArtifactError
-from yinzi.language_model.contexts import Contexts
+from yinzi.language_model.contexts import Contexts, twins
 from yinzi.language_model.fuse import FuseTable, read_parameter
 from yinzi.language_model.hashing import MAX_IDS
 from yinzi.language_model.word_vectors import (
@@ -101,7 +101,10 @@ class LanguageModel:
                 sentence, with -1 for w1.
         """
         w1, w2 = np.broadcast_arrays(w1, w2)
-        return self._contexts_given(w1, w2, *self.context_backoff(w1, w2))
+        contexts = self._contexts_given(w1, w2, *self.context_backoff(w1, w2))
+        if w2.ndim == 2 and w2.shape[1] > 1:
+            contexts.twins[:] = twins(w2)
+        return contexts
 
     def context_backoff(self, w1: _Ids, w2: _Ids) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Give the backoff weights of two-word contexts, and which pairs are contexts at all.
@@ -267,7 +270,15 @@ class LanguageModel:
             last_rows = skip_rows = np.zeros(w2.size, dtype=np.int32)
         else:
             last_rows, skip_rows = self.vectors.rows(w2), self.vectors.rows(w1)
-        contexts = Contexts(of_last, bigram_parts, trigram_parts, orders, last_rows, skip_rows)
+        contexts = Contexts(
+            of_last,
+            bigram_parts,
+            trigram_parts,
+            orders,
+            last_rows,
+            skip_rows,
+            np.zeros(w2.size, dtype=np.int16),
+        )
         return contexts.reshape(*shape)
 
     def _logprobs_of_chunk(
@@ -305,7 +316,15 @@ class LanguageModel:
         words = words[:, None]
         sums = contexts.bigram_parts.take(rows, axis=0)
         sums += self._bigrams.multipliers.part(words, 0)
-        codes = self._bigrams.lookup(sums.reshape(-1))
+        back = contexts.twins.take(rows, axis=0).reshape(-1)
+        firsts = (back == 0).nonzero()[0]
+        if firsts.size == back.size:
+            codes = self._bigrams.lookup(sums.reshape(-1))
+        else:  # hypotheses that end in the same word share the lookup
+            of_firsts = self._bigrams.lookup(sums.reshape(-1).take(firsts))
+            codes = np.empty(back.size, dtype=of_firsts.dtype)
+            codes[firsts] = of_firsts
+            codes = codes.take(np.arange(back.size) - back)
         at = (codes < self._bigrams.n_codes).nonzero()[0]
         orders = contexts.orders.take(rows, axis=0).reshape(-1).take(at)
         bigrams_at = at[orders >= 2]  # below, only a false find

@@ -186,10 +186,12 @@ class WordVectors:
 
         Affinities are 0 where a word has no vector.
         """
-        used, which = np.unique(which, return_inverse=True)
         rows = self.rows(words)
         has_vector = (rows < self.n_vectors)[:, None]
-        vectors = (self._of_role["next"].vectors(rows) * has_vector)[:, :, None]
+        vectors = self._of_role["next"].vectors(rows) * has_vector
+        # Words of one place stand side by side: one product for each run of them.
+        starts = np.concatenate(([0], np.flatnonzero(which[1:] != which[:-1]) + 1))
+        used = which[starts]
         last_rows = contexts.last_rows.take(used, axis=0)
         skip_rows = contexts.skip_rows.take(used, axis=0)
         before = np.concatenate(
@@ -198,10 +200,13 @@ class WordVectors:
         )
         has_both = np.concatenate((last_rows, skip_rows), axis=1) < self.n_vectors
         before *= has_both[..., None]
-        # Both at once: a product costs as much to call as to compute.
-        affinity = np.matmul(before.take(which, axis=0), vectors)[..., 0]
+        affinity = np.empty((len(rows), before.shape[1]), dtype=np.float32)
+        ends = [*starts[1:].tolist(), len(rows)]
+        for of_place, start, end in zip(before, starts.tolist(), ends, strict=True):
+            np.matmul(vectors[start:end], of_place.T, out=affinity[start:end])
         n_hypotheses = last_rows.shape[1]
-        is_known = has_both[:, :n_hypotheses].take(which, axis=0) & has_vector
+        lengths = np.diff(starts, append=len(rows))
+        is_known = has_both[:, :n_hypotheses].repeat(lengths, axis=0) & has_vector
         return affinity[:, :n_hypotheses], is_known, affinity[:, n_hypotheses:]
 
 

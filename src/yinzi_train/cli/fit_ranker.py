@@ -29,12 +29,17 @@ def fit_ranker(
         int, typer.Option("--rounds", min=2, help="Searches, each with better weights.")
     ] = 3,
     limit: RowLimitOption = None,
+    no_encoder: Annotated[
+        bool,
+        typer.Option("--no-encoder", help="Fit the search that does without the encoder."),
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Fit the weights of the ranker on sets and store them in the artifact's manifest.
 
     Give development sets, never test sets. Each round searches with the weights of the round
-    before; the best of them is kept.
+    before; the best of them is kept. An artifact with an encoder is searched with it or without
+    (`yinzi convert --no-encoder`): run this once for each.
     """
     from yinzi_train.pipeline.ranker_tuning import tune_ranker
 
@@ -49,7 +54,14 @@ def fit_ranker(
             f"calibration error {found.calibration_error:.3f}"
         )
 
-    best = tune_ranker(artifact, files, n_rounds=rounds, limit=limit, on_round=show)
+    best = tune_ranker(
+        artifact,
+        files,
+        n_rounds=rounds,
+        limit=limit,
+        uses_encoder=not no_encoder,
+        on_round=show,
+    )
     print(f"stored: {_weights(best.options)}, temperature {best.temperature:.3f}")
 
 

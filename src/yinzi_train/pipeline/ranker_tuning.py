@@ -58,6 +58,7 @@ FITTED = ("base", *_OPTIONS)
 """What is fitted: the language model with the penalties, and all other features against it."""
 
 _BINS = 10
+_LINES_AT_ONCE = 128
 _MAX_STEPS = 50
 _SHARES = (0.85, 0.7, 0.55)
 """Shares of the fitted weights of the encoder that are tried too: likelihood is won in the depth of
@@ -231,13 +232,14 @@ def tune_ranker(
     n_rounds: int = 3,
     n_best: int = 20,
     limit: int | None = None,
+    uses_encoder: bool = True,
     on_round: Callable[[RankerRound], None] = lambda found: None,
 ) -> RankerFit:
     """Fit the ranker of an artifact on sets and store the weights in its manifest.
 
-    An artifact with an encoder gets weights of the search with it; the search without stays as it
-    is. After the rounds, smaller shares of the encoder's weights are tried; what was best at MIU
-    accuracy @1, and half as much @5, is taken.
+    An artifact with an encoder has two searches, with it and without, and one is fitted at a time.
+    After the rounds of the search with it, smaller shares of its weights are tried; what was best
+    at MIU accuracy @1, and half as much @5, is taken.
 
     Args:
         artifact: folder of the artifact.
@@ -245,6 +247,8 @@ def tune_ranker(
         n_rounds: searches, each with the weights fitted on the one before; at least 2.
         n_best: candidates of each row that are learned from.
         limit: rows to take of each set, spread evenly over it; None takes all.
+        uses_encoder: fit the search with the encoder, if there is one; else the one without. The
+            temperature is that of the search that people use, so the other one leaves it alone.
         on_round: called after each search.
 
     Raises:
@@ -258,7 +262,8 @@ def tune_ranker(
     opened = Artifact.open(artifact)
     converter = Converter(opened)
     options = converter.decoder.options
-    has_encoder = converter.decoder.scorer is not None
+    is_other = not uses_encoder and converter.decoder.scorer is not None
+    has_encoder = uses_encoder and converter.decoder.scorer is not None
     beam = options.fused_beam if has_encoder else options.beam
     best: tuple[float, RankerFit] | None = None
     fit: RankerFit | None = None
@@ -274,7 +279,8 @@ def tune_ranker(
         converter = Converter(
             opened,
             options=_with_beam(options, searched, has_encoder),
-            scorer=converter.decoder.scorer,
+            scorer=converter.decoder.scorer if has_encoder else None,
+            uses_encoder=has_encoder,
         )
         lists, accuracy, accuracy_at_5 = search_rows(converter, sets, n_best)
         start = weights_of(searched)
@@ -294,7 +300,8 @@ def tune_ranker(
         on_round(RankerRound(searched, accuracy, accuracy_at_5, error, fit))
     assert best is not None
     table = "fused_beam" if has_encoder else "beam"
-    store_tuned(artifact, opened, table, vars(best[1].options), best[1].temperature)
+    temperature = None if is_other else best[1].temperature
+    store_tuned(artifact, opened, table, vars(best[1].options), temperature)
     return best[1]
 
 
@@ -315,14 +322,22 @@ def weights_of(options: BeamOptions) -> NDArray[np.float64]:
 
 
 def store_tuned(
-    folder: Path, artifact: Artifact, table: str, values: Mapping[str, Any], temperature: float
+    folder: Path,
+    artifact: Artifact,
+    table: str,
+    values: Mapping[str, Any],
+    temperature: float | None,
 ) -> None:
-    """Put values into a table of the decoder's options in the manifest, and the temperature."""
+    """Put values into a table of the decoder's options in the manifest, and the temperature.
+
+    Without a temperature, the one that is there stays.
+    """
     parameters: dict[str, Any] = dict(artifact.manifest.parameters)
     decoder = {name: dict(options) for name, options in parameters.get("decoder", {}).items()}
     decoder[table] = {**decoder.get(table, {}), **values}
     parameters["decoder"] = decoder
-    parameters["ranker"] = {"temperature": round(temperature, 4)}
+    if temperature is not None:
+        parameters["ranker"] = {"temperature": round(temperature, 4)}
     update_manifest(folder, parameters=parameters)
 
 
@@ -340,10 +355,12 @@ def search_rows(
     accuracy_at_5: dict[str, float] = {}
     for name, rows in sets.items():
         n_first = n_among_5 = 0
-        for row in rows:
-            graph = converter.graph(typed_input(row, InputForm.SEGMENTED))
-            decoding = decoder.decode([graph], [decoder.left_context("")])
-            found = explain(decoding, 0, n_best)
+        for line, row in enumerate(rows):
+            if not line % _LINES_AT_ONCE:
+                batch = rows[line : line + _LINES_AT_ONCE]
+                graphs = [converter.graph(typed_input(one, InputForm.SEGMENTED)) for one in batch]
+                decoding = decoder.decode(graphs, [decoder.left_context("")] * len(graphs))
+            found = explain(decoding, line % _LINES_AT_ONCE, n_best)
             texts += [one.text for one in found]
             for rank, one in enumerate(found):
                 values = one.features

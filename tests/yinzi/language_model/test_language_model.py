@@ -7,7 +7,7 @@ import pytest
 
 from tests.yinzi.language_model.model_samples import BOS, EOS, N_WORDS, random_model, store
 from yinzi.errors import ArtifactError
-from yinzi.language_model import Contexts, LanguageModel
+from yinzi.language_model import Contexts, FuseTable, LanguageModel, twins
 from yinzi_train.ngram.model import NgramModel
 
 
@@ -138,6 +138,31 @@ def test_contexts_fill_row_by_row(model):
         contexts[row] = model.contexts(w1[row], w2[row])
     expected = model.logprobs_after(model.contexts(w1, w2), words, rows)
     np.testing.assert_array_equal(model.logprobs_after(contexts, words, rows), expected)
+
+
+def test_hypotheses_that_end_in_one_word_know_of_each_other(model):
+    w1, w2, _, _ = _random_call(1)
+    first = [[row.index(word) for word in row] for row in w2.tolist()]
+    back = np.arange(w2.shape[1]) - first
+    assert (back > 0).any()
+    np.testing.assert_array_equal(twins(w2), back)
+    np.testing.assert_array_equal(model.contexts(w1, w2).twins, back)
+    assert not model.contexts(w1.reshape(-1), w2.reshape(-1)).twins.any()  # no row to look along
+    assert twins(np.zeros((3, 0))).shape == (3, 0)
+
+
+def test_hypotheses_that_end_in_one_word_are_looked_up_once(model, monkeypatch):
+    n_asked = []
+    lookup = FuseTable.lookup
+    monkeypatch.setattr(
+        FuseTable, "lookup", lambda table, sums: n_asked.append(sums.size) or lookup(table, sums)
+    )
+    w1, w2, words, rows = _random_call(60)
+    w2[:] = w2[:, :2].repeat(10, axis=1)
+    contexts = model.contexts(w1, w2)
+    n_asked.clear()
+    model.logprobs_after(contexts, words, rows)
+    assert 0 < n_asked[0] <= 2 * words.size
 
 
 def test_empty_contexts_add_nothing(model):

@@ -140,3 +140,27 @@ def test_command_says_what_was_stored(
     assert len(rounds) == 2
     assert last.startswith("stored: encoder 0.35")
     assert "affinity" not in "".join([*rounds, last])
+
+
+def test_each_search_of_an_artifact_with_an_encoder_is_fitted_by_itself(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(Artifact.open("base").folder, tmp_path / "base"))
+
+    def stored() -> dict[str, dict[str, object]]:
+        return Artifact.open(folder).parameters("decoder")
+
+    before, temperature = stored(), Artifact.open(folder).parameters("ranker")
+    with pytest.raises(SystemExit):
+        main(["fit-ranker", str(folder), str(rows), "--rounds", "2", "--no-encoder"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    without = stored()
+    assert {name: without[name] for name in before if name != "beam"} == {
+        name: before[name] for name in before if name != "beam"
+    }
+    assert f"words {without['beam']['word_logprob']:.3f}" in last
+    assert Artifact.open(folder).parameters("ranker") == temperature
+    best = tune_ranker(folder, [rows], n_rounds=2)
+    assert stored()["beam"] == without["beam"]
+    assert stored()["fused_beam"] == vars(best.options)
+    assert Artifact.open(folder).parameters("ranker") != temperature
