@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yinzi.decoding.beam import BeamOptions
 from yinzi.decoding.result import Decoding, Hypothesis
@@ -102,55 +103,77 @@ def feature_weights(options: BeamOptions) -> dict[str, float]:
 def explain(decoding: Decoding, line: int, n_best: int) -> list[ExplainedHypothesis]:
     """Explain the likeliest texts of a line, the best first."""
     found = decoding.hypotheses(line, n_best)
-    return [_explain(decoding, line, hypothesis) for hypothesis in found]
-
-
-def _explain(decoding: Decoding, line: int, hypothesis: Hypothesis) -> ExplainedHypothesis:
-    lattice, beam, model = decoding.lattice, decoding.beam, decoding.language_model
-    nodes = np.array(hypothesis.nodes, dtype=np.int64)
-    start = int(lattice.offsets[line]) + decoding.graphs[line].start
-    first = [int(beam.first[start, 0])]
-    second = [int(beam.second[start, 0])]
-    for node in hypothesis.nodes:
-        if lattice.entry[node] < 0:
-            after = lattice.literal_context[node].tolist()
-            after[0] = second[-1] if after[0] == PREVIOUS else after[0]
-        else:
-            after = [second[-1], int(lattice.word[node])]
-        first.append(after[0])
-        second.append(after[1])
-    befores = np.array([first, second], dtype=np.int32)
-    of_words = model.logprobs(befores[0, :-1], befores[1, :-1], lattice.word[nodes])
-    of_words += lattice.inner_logprob[nodes]
-    first_words, last_words = befores[:, :-1]
-    of_pairs = model.pair_features(first_words, last_words, lattice.word[nodes]).sum(axis=0)
-    of_user = lattice.user_logprob(nodes, of_words[:, None], befores[1, :-1, None])[:, 0]
-    end = 0.0
-    if len(nodes) and not lattice.is_literal[nodes[-1]]:
-        eos = np.array([model.eos_id], dtype=np.int32)
-        end = float(model.logprobs(befores[0, -1:], befores[1, -1:], eos)[0])
-    words = tuple(
+    lattice, model = decoding.lattice, decoding.language_model
+    nodes = np.array([node for one in found for node in one.nodes], dtype=np.int64)
+    before, after = _words_before(decoding, line, found)
+    words = lattice.word[nodes]
+    of_words = model.logprobs(before[0], before[1], words) + lattice.inner_logprob[nodes]
+    of_pairs = model.pair_features(before[0], before[1], words)
+    of_user = lattice.user_logprob(nodes, of_words[:, None], before[1][:, None])[:, 0]
+    eos = np.full(len(found), model.eos_id, dtype=np.int32)
+    of_ends = model.logprobs(after[0], after[1], eos)
+    explained = [
         ExplainedWord(text, float(of_word), float(encoder), float(penalty), float(user))
         for text, of_word, encoder, penalty, user in zip(
-            _texts(decoding, line, hypothesis.nodes),
+            _texts(decoding, line, nodes.tolist()),
             of_words,
             lattice.encoder_logprob[nodes],
             lattice.logprob[nodes],
             of_user,
             strict=True,
         )
-    )
-    features = {
-        "language_model": float(of_words.sum()),
-        "sentence_end": end,
-        "encoder": float(lattice.encoder_logprob[nodes].sum()),
-        "encoder_prior": float(lattice.prior_logprob[nodes].sum()),
-        "user": float(of_user.sum()),
-        "penalties": float(lattice.logprob[nodes].sum()),
-        "words": float(lattice.n_words[nodes].sum()),
-        **dict(zip(PAIR_FEATURES, of_pairs.tolist(), strict=True)),
-    }
-    return ExplainedHypothesis(hypothesis.text, hypothesis.logprob, features, words)
+    ]
+    explanations = []
+    start = 0
+    for one, of_end in zip(found, of_ends.tolist(), strict=True):
+        part = slice(start, start + len(one.nodes))
+        start = part.stop
+        of_line = nodes[part]
+        has_end = len(of_line) > 0 and not lattice.is_literal[of_line[-1]]
+        features = {
+            "language_model": float(of_words[part].sum()),
+            "sentence_end": of_end if has_end else 0.0,
+            "encoder": float(lattice.encoder_logprob[of_line].sum()),
+            "encoder_prior": float(lattice.prior_logprob[of_line].sum()),
+            "user": float(of_user[part].sum()),
+            "penalties": float(lattice.logprob[of_line].sum()),
+            "words": float(lattice.n_words[of_line].sum()),
+            **dict(zip(PAIR_FEATURES, of_pairs[part].sum(axis=0).tolist(), strict=True)),
+        }
+        explanations.append(
+            ExplainedHypothesis(one.text, one.logprob, features, tuple(explained[part]))
+        )
+    return explanations
+
+
+def _words_before(
+    decoding: Decoding, line: int, found: Sequence[Hypothesis]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the last two words before each node of all texts, and those at the end of each text.
+
+    Returns:
+        int32 [2, n_nodes] and [2, n_texts].
+    """
+    lattice, beam = decoding.lattice, decoding.beam
+    start = int(lattice.offsets[line]) + decoding.graphs[line].start
+    before: list[tuple[int, int]] = []
+    after: list[tuple[int, int]] = []
+    for one in found:
+        last = int(beam.first[start, 0]), int(beam.second[start, 0])
+        for node in one.nodes:
+            before.append(last)
+            if lattice.entry[node] < 0:
+                earlier, word = lattice.literal_context[node].tolist()
+                last = last[1] if earlier == PREVIOUS else earlier, word
+            else:
+                last = last[1], int(lattice.word[node])
+        after.append(last)
+    return _columns(before), _columns(after)
+
+
+def _columns(pairs: Sequence[tuple[int, int]]) -> NDArray[np.int32]:
+    columns: NDArray[np.int32] = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+    return columns
 
 
 def _texts(decoding: Decoding, line: int, nodes: Sequence[int]) -> list[str]:
