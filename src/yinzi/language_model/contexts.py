@@ -116,12 +116,19 @@ def twins(rows: NDArray[Any]) -> NDArray[np.intp]:
     >>> twins(np.array([[7, 3, 7, 7], [1, 1, 2, 2]])).tolist()
     [[0, 0, 2, 3], [0, 1, 0, 1]]
     """
+    if not rows.size:
+        return np.zeros(rows.shape, dtype=np.intp)
+    n_rows, width = rows.shape
+    place = np.arange(rows.size)
     order = np.argsort(rows, axis=1, kind="stable")
-    in_order = np.take_along_axis(rows, order, axis=1)
-    is_new = np.ones(rows.shape, dtype=np.bool_)
-    is_new[:, 1:] = in_order[:, 1:] != in_order[:, :-1]
-    place = np.arange(rows.shape[1])
-    group = np.maximum.accumulate(np.where(is_new, place, 0), axis=1)
+    order += place[::width, None]  # places in the flat array from here on
+    order = order.reshape(-1)
+    in_order = rows.reshape(-1).take(order)
+    is_new = np.empty(rows.size, dtype=np.bool_)
+    np.not_equal(in_order[1:], in_order[:-1], out=is_new[1:])
+    is_new[::width] = True
+    group = np.maximum.accumulate(np.where(is_new, place, 0))
     first = np.empty_like(order)
-    np.put_along_axis(first, order, np.take_along_axis(order, group, axis=1), axis=1)
-    return place - first
+    first[order] = order.take(group)
+    back: NDArray[np.intp] = (place - first).reshape(n_rows, width)
+    return back

@@ -39,6 +39,7 @@ __all__ = ["LanguageModel"]
 _CHUNK: Final = (
     8192  # pairs scored at once: temporaries stay in the cache, below malloc's mmap size
 )
+_MIN_ROWS: Final = 4  # of hypotheses, for a look at which of them end in the same word
 
 _Ids = NDArray[Any]  # word ids, int32 or int64
 
@@ -102,7 +103,7 @@ class LanguageModel:
         """
         w1, w2 = np.broadcast_arrays(w1, w2)
         contexts = self._contexts_given(w1, w2, *self.context_backoff(w1, w2))
-        if w2.ndim == 2 and w2.shape[1] > 1:
+        if w2.ndim == 2 and w2.shape[0] >= _MIN_ROWS:  # for fewer it would cost what it saves
             contexts.twins[:] = twins(w2)
         return contexts
 
