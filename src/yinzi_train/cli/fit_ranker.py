@@ -62,7 +62,8 @@ def fit_ranker(
         uses_encoder=not no_encoder,
         on_round=show,
     )
-    print(f"stored: {_weights(best.options)}, temperature {best.temperature:.3f}")
+    calibration = "" if no_encoder else f", temperature {best.temperature:.3f}"
+    print(f"stored: {_weights(best.options)}{calibration}")
 
 
 def _weights(options: BeamOptions) -> str:
