@@ -10,7 +10,7 @@ accuracy @1 on development sets, and an unlimited beam would not find the best t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Final
 
@@ -29,11 +29,12 @@ __all__ = ["Beam", "BeamOptions", "search"]
 _SPARE: Final = 3
 """Joined hypotheses looked at per place in the beam, before equal ones are merged."""
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_AFFINITY_WEIGHTS: Final = tuple(one.name for one in fields(AffinityWeights))
 
 
 @dataclass(frozen=True)
-class BeamOptions:
-    """How wide to search.
+class BeamOptions(AffinityWeights):
+    """How wide to search, and what counts how much; word vectors as in `AffinityWeights`.
 
     Attributes:
         beam_width: hypotheses kept at each position, 1 to 1000.
@@ -44,14 +45,6 @@ class BeamOptions:
         prior_weight: weight of how frequent the hanzi are, where there is a neural model. Both
             models know that already, so it is below 0: what counts is how much more likely the
             context makes a hanzi (as in Variani et al. 2020, arXiv 2003.07705).
-        stored_affinity: weight of how well neighbouring words go together by their vectors, for
-            pairs that the language model has stored; see `AffinityWeights`.
-        new_affinity: the same for all other pairs.
-        new_pair: natural log added for each of these.
-        unknown_pair: natural log added instead where one of the two words has no vector.
-        stored_skip_affinity: weight of how well a word goes with the word before the last, for
-            triples that the language model has stored.
-        new_skip_affinity: the same for all other triples.
     """
 
     beam_width: int = 20
@@ -59,12 +52,6 @@ class BeamOptions:
     end_logprob_weight: float = 1.0
     encoder_weight: float = 0.35
     prior_weight: float = -0.05
-    stored_affinity: float = 0.0
-    new_affinity: float = 0.0
-    new_pair: float = 0.0
-    unknown_pair: float = 0.0
-    stored_skip_affinity: float = 0.0
-    new_skip_affinity: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam_width <= 1000:
@@ -73,14 +60,7 @@ class BeamOptions:
     @property
     def affinity(self) -> AffinityWeights:
         """What word vectors count."""
-        return AffinityWeights(
-            self.stored_affinity,
-            self.new_affinity,
-            self.new_pair,
-            self.unknown_pair,
-            self.stored_skip_affinity,
-            self.new_skip_affinity,
-        )
+        return AffinityWeights(*(getattr(self, name) for name in _AFFINITY_WEIGHTS))
 
 
 @dataclass

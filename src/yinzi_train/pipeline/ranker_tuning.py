@@ -262,8 +262,9 @@ def tune_ranker(
     opened = Artifact.open(artifact)
     converter = Converter(opened)
     options = converter.decoder.options
-    is_other = not uses_encoder and converter.decoder.scorer is not None
-    has_encoder = uses_encoder and converter.decoder.scorer is not None
+    scorer = converter.decoder.scorer if uses_encoder else None
+    has_encoder = scorer is not None
+    is_other = not has_encoder and converter.decoder.scorer is not None
     beam = options.fused_beam if has_encoder else options.beam
     best: tuple[float, RankerFit] | None = None
     fit: RankerFit | None = None
@@ -279,7 +280,7 @@ def tune_ranker(
         converter = Converter(
             opened,
             options=_with_beam(options, searched, has_encoder),
-            scorer=converter.decoder.scorer if has_encoder else None,
+            scorer=scorer,
             uses_encoder=has_encoder,
         )
         lists, accuracy, accuracy_at_5 = search_rows(converter, sets, n_best)

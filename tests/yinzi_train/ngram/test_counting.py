@@ -256,7 +256,6 @@ import os, signal, sys, time
 from pathlib import Path
 import numpy as np
 from yinzi.lexicon.segmentation import Segmenter
-from yinzi_train.corpus.hanzi_runs import Fold
 from yinzi_train.ngram import counting
 def wait(path, shard_path, **_):
     Path({str(tmp_path)!r}, str(os.getpid())).touch()
@@ -274,7 +273,8 @@ counting.count_shards(
     workers = wait_for(lambda: [int(p.name) for p in tmp_path.iterdir() if p.name.isdigit()], n=2)
     parent.kill()
     parent.wait()
-    wait_for(lambda: [pid for pid in workers if not is_running(pid)], n=2)
+    ended = wait_for(lambda: [pid for pid in workers if not is_running(pid)], n=2)
+    assert ended == workers
 
 
 def wait_for(find: Callable[[], list[int]], *, n: int) -> list[int]:
